@@ -1,0 +1,27 @@
+package internaldeps
+
+import (
+	_ "cel.dev/cel-go/cel"
+	_ "cel.dev/cel-go/ext"
+	_ "cel.dev/cel-go/common/ast"
+	_ "cel.dev/cel-go/common/types"
+	_ "cel.dev/cel-go/interpreter"
+	_ "github.com/coreos/go-oidc/v3/oidc"
+	_ "github.com/gin-gonic/gin"
+	_ "github.com/go-jose/go-jose/v4"
+	_ "github.com/goccy/go-yaml"
+	_ "github.com/goccy/go-yaml/ast"
+	_ "github.com/goccy/go-yaml/parser"
+	_ "github.com/golang-jwt/jwt/v5"
+	_ "github.com/jackc/pgx/v5/stdlib"
+	_ "github.com/pressly/goose/v3"
+	_ "github.com/spf13/cobra"
+	_ "golang.org/x/oauth2"
+	_ "golang.org/x/sync/singleflight"
+	_ "golang.org/x/crypto/hkdf"
+	_ "golang.org/x/net/html"
+	_ "go.opentelemetry.io/otel/trace"
+	_ "go.opentelemetry.io/otel/metric"
+	_ "modernc.org/sqlite"
+	_ "github.com/rogpeppe/go-internal/testscript"
+)
