@@ -1,0 +1,156 @@
+//go:build unfinished
+
+// Package broker is the walk through a login and the doors that lead to it.
+//
+//	app ──▶ authorize ─▶ choose ─▶ upstream ┄┄▶ the identity provider
+//	                                              ┊
+//	app ◀── respond ◀─ consent ◀─ signin ◀─ callback
+//	app ──▶ token, userinfo, revoke, logout      everyone ──▶ discovery, jwks
+//
+// Files are read in the order in which a login happens; this one lists every
+// route. What must never be forgotten (state, nonce, PKCE, browser binding,
+// client check, audience) is done here, so that a provider or a grant cannot
+// forget it. It leaves client authentication and grant types to broker/grant,
+// cookies to broker/session, words on pages to broker/page.
+package broker
+
+import (
+	"fmt"
+	"log/slog"
+	"net/http"
+	"net/url"
+	"strings"
+	"sync/atomic"
+	"time"
+
+	"github.com/gin-gonic/gin"
+
+	"github.com/handstamp/handstamp/broker/directory"
+	"github.com/handstamp/handstamp/broker/grant"
+	"github.com/handstamp/handstamp/broker/page"
+	"github.com/handstamp/handstamp/broker/session"
+	"github.com/handstamp/handstamp/providers"
+	"github.com/handstamp/handstamp/storage"
+	"github.com/handstamp/handstamp/tokens"
+)
+
+// Options are the running rooms that the broker joins.
+type Options struct {
+	Issuer         string // exact, without a trailing slash
+	DB             *storage.DB
+	Sealer         *storage.Sealer
+	Ring           *tokens.Ring
+	Pages          *page.Pages
+	Life           grant.Lifetimes
+	TrustedProxies []string // CIDRs whose X-Forwarded-For counts
+	Logger         *slog.Logger
+	Now            func() time.Time
+}
+
+// Directory is what a request takes once: settings and the providers built from them.
+type Directory struct {
+	*directory.Snapshot
+	Upstreams map[string]providers.Provider // by slug
+}
+
+// Broker is the OpenID Provider toward apps and the relying party toward providers.
+type Broker struct {
+	issuer   *url.URL
+	db       *storage.DB
+	jar      *session.Jar
+	ring     *tokens.Ring
+	verifier *tokens.Verifier
+	desk     *grant.Desk
+	pages    *page.Pages
+	life     grant.Lifetimes
+	log      *slog.Logger
+	now      func() time.Time
+	spent    *spentStates
+	dir      atomic.Pointer[Directory]
+	meta     atomic.Pointer[document]
+	engine   *gin.Engine
+	stopping atomic.Bool
+}
+
+// New joins the rooms and lists the doors.
+func New(o Options, d *Directory) (*Broker, error) {
+	issuer, err := url.Parse(o.Issuer)
+	if err != nil || issuer.Host == "" {
+		return nil, fmt.Errorf("issuer %q is not a URL", o.Issuer)
+	}
+	b := &Broker{issuer: issuer, db: o.DB, ring: o.Ring, pages: o.Pages, life: o.Life, log: o.Logger, now: o.Now,
+		jar:      session.NewJar(issuer, o.Sealer, o.Life.Transaction, o.Now),
+		verifier: &tokens.Verifier{Issuer: o.Issuer, Keys: o.Ring, Now: o.Now},
+		spent:    newSpentStates(o.Life.Transaction, o.Now)}
+	b.desk = &grant.Desk{DB: o.DB, Now: o.Now, Life: o.Life,
+		Mint: &tokens.Mint{Issuer: o.Issuer, Ring: o.Ring, Now: o.Now, AccessTTL: o.Life.Access, IDTTL: o.Life.ID}}
+	if err := b.Swap(d); err != nil {
+		return nil, err
+	}
+	return b, b.routes(o.TrustedProxies)
+}
+
+// Swap makes a new directory the one that every later request sees.
+func (b *Broker) Swap(d *Directory) error {
+	meta, err := b.discoveryDocument(d)
+	if err != nil {
+		return err
+	}
+	b.dir.Store(d)
+	b.meta.Store(meta)
+	return nil
+}
+
+// Stopping makes /readyz fail, so that a balancer stops sending people here.
+func (b *Broker) Stopping() { b.stopping.Store(true) }
+
+// ServeHTTP is the front door.
+func (b *Broker) ServeHTTP(w http.ResponseWriter, r *http.Request) { b.enter(w, r) }
+
+func (b *Broker) routes(trusted []string) error {
+	gin.SetMode(gin.ReleaseMode)
+	e := gin.New()
+	e.RedirectTrailingSlash, e.RedirectFixedPath, e.HandleMethodNotAllowed = false, false, true
+	if err := e.SetTrustedProxies(trusted); err != nil {
+		return fmt.Errorf("trusted_proxies: %w", err)
+	}
+	base := strings.TrimSuffix(b.issuer.Path, "/")
+	g := e.Group(base)
+
+	// the walk, in the order in which it happens
+	g.GET("/authorize", b.page(b.authorize))
+	g.POST("/authorize", b.page(b.authorizeByPost))
+	g.GET("/callback/:slug", b.page(b.callback))
+	g.POST("/callback/:slug", b.page(b.callbackByPost))
+	g.GET("/consent", b.page(b.askConsent))
+	g.POST("/consent", b.page(b.takeConsent))
+
+	// for apps and APIs
+	g.POST("/token", b.json(b.token))
+	g.GET("/userinfo", b.bearer(b.userinfo))
+	g.POST("/userinfo", b.bearer(b.userinfo))
+	g.POST("/revoke", b.json(b.revoke))
+	for _, path := range []string{"/token", "/userinfo", "/revoke"} {
+		g.OPTIONS(path, b.preflight)
+	}
+
+	// goodbye
+	g.GET("/logout", b.page(b.logout))
+	g.POST("/logout", b.page(b.logout))
+
+	// for everyone
+	g.GET("/.well-known/openid-configuration", b.discovery)
+	g.GET("/jwks", b.jwks)
+	g.GET("/assets/*file", gin.WrapH(http.StripPrefix(base, b.pages.Assets())))
+	e.GET("/.well-known/oauth-authorization-server"+base, b.discovery) // RFC 8414 §3.1
+	e.GET("/livez", b.livez)
+	e.GET("/readyz", b.readyz)
+
+	e.NoRoute(b.page(notFound))
+	e.NoMethod(b.page(wrongMethod))
+	b.engine = e
+	return nil
+}
+
+// path returns the absolute URL of one of our own doors; only settings speak, never a header.
+func (b *Broker) path(p string) string { return strings.TrimSuffix(b.issuer.String(), "/") + p }

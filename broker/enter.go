@@ -1,0 +1,138 @@
+//go:build unfinished
+
+package broker
+
+import (
+	"context"
+	"crypto/rand"
+	"net/http"
+	"path"
+	"runtime/debug"
+	"strings"
+	"time"
+
+	"github.com/gin-gonic/gin"
+
+	"github.com/handstamp/handstamp/storage"
+)
+
+const (
+	maxForm    = 64 << 10
+	maxCookies = 50
+	maxJar     = 16 << 10
+)
+
+// enter is what every request passes before a route sees it: canonical path,
+// known host, sizes; and it writes the one log record.
+func (b *Broker) enter(w http.ResponseWriter, r *http.Request) {
+	began := b.now()
+	rec := &recorder{ResponseWriter: w, reference: rand.Text()[:16]}
+	defer b.record(rec, r, began)
+	if why := b.unwelcome(r); why != 0 {
+		rec.Header().Set("Cache-Control", "no-store")
+		http.Error(rec, http.StatusText(why), why)
+		return
+	}
+	r.Body = http.MaxBytesReader(rec, r.Body, maxForm)
+	b.engine.ServeHTTP(rec, r.WithContext(context.WithValue(r.Context(), recorderKey{}, rec)))
+}
+
+// unwelcome names the status of a request that no route should see, or 0.
+func (b *Broker) unwelcome(r *http.Request) int {
+	health := r.URL.Path == "/livez" || r.URL.Path == "/readyz"
+	switch {
+	case r.URL.RawPath != "" || r.URL.Path != path.Clean(r.URL.Path) || strings.ContainsAny(r.URL.Path, ";\\"):
+		return http.StatusNotFound // only canonical paths: a proxy and we must mean the same
+	case len(r.RequestURI) > 16<<10:
+		return http.StatusRequestURITooLong
+	case !health && !strings.EqualFold(r.Host, b.issuer.Host):
+		return http.StatusMisdirectedRequest
+	case r.Header.Get("Content-Encoding") != "":
+		return http.StatusUnsupportedMediaType
+	}
+	size, count := 0, 0
+	for _, line := range r.Header["Cookie"] {
+		size += len(line)
+		count += strings.Count(line, ";") + 1
+	}
+	if size > maxJar || count > maxCookies {
+		return http.StatusRequestHeaderFieldsTooLarge
+	}
+	return 0
+}
+
+// recorder collects what the request's one log record says.
+type recorder struct {
+	http.ResponseWriter
+	reference        string
+	status           int
+	client, provider string
+	code             string
+	cause            error
+}
+
+func (rec *recorder) WriteHeader(status int) {
+	if rec.status == 0 {
+		rec.status = status
+	}
+	rec.ResponseWriter.WriteHeader(status)
+}
+
+func (rec *recorder) Write(p []byte) (int, error) {
+	if rec.status == 0 {
+		rec.status = http.StatusOK
+	}
+	return rec.ResponseWriter.Write(p)
+}
+
+// Unwrap lets http.ResponseController reach the connection.
+func (rec *recorder) Unwrap() http.ResponseWriter { return rec.ResponseWriter }
+
+func (b *Broker) record(rec *recorder, r *http.Request, began time.Time) {
+	if p := recover(); p != nil {
+		b.log.Error("panic", "reference", rec.reference, "path", cut(r.URL.Path), "panic", p, "stack", string(debug.Stack()))
+		if rec.status == 0 {
+			http.Error(rec, "Something went wrong. Reference: "+rec.reference, http.StatusInternalServerError)
+		}
+	}
+	attrs := []any{"reference", rec.reference, "method", cut(r.Method), "path", cut(r.URL.Path), "status", rec.status,
+		"took_us", b.now().Sub(began).Microseconds()}
+	if rec.client != "" {
+		attrs = append(attrs, "client", cut(rec.client))
+	}
+	if rec.provider != "" {
+		attrs = append(attrs, "provider", cut(rec.provider))
+	}
+	if rec.code != "" {
+		attrs = append(attrs, "error", rec.code)
+	}
+	if rec.cause != nil {
+		attrs = append(attrs, "cause", cut(rec.cause.Error()))
+	}
+	if rec.status >= 500 {
+		b.log.Error("request", attrs...)
+		return
+	}
+	b.log.Info("request", attrs...)
+}
+
+func cut(s string) string {
+	if len(s) > 256 {
+		s = s[:256] + "…"
+	}
+	return strings.ToValidUTF8(s, "?")
+}
+
+func rec(c *gin.Context) *recorder {
+	if r, ok := c.Request.Context().Value(recorderKey{}).(*recorder); ok {
+		return r
+	}
+	return &recorder{ResponseWriter: c.Writer}
+}
+
+type recorderKey struct{}
+
+// actor names who acts, for the audit row.
+func actor(c *gin.Context, kind, id string) storage.Actor {
+	return storage.Actor{Kind: kind, ID: id, IP: c.ClientIP(), RequestID: rec(c).reference}
+}

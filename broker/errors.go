@@ -1,0 +1,211 @@
+//go:build unfinished
+
+package broker
+
+import (
+	"encoding/json"
+	"errors"
+	"net/http"
+	"net/url"
+	"strings"
+
+	"github.com/gin-gonic/gin"
+
+	"github.com/handstamp/handstamp/broker/directory"
+	"github.com/handstamp/handstamp/broker/oauth"
+	"github.com/handstamp/handstamp/broker/page"
+)
+
+// handler is a route that returns its error; one exit per surface writes it.
+type handler func(*gin.Context) error
+
+// pageError is shown to the person: no redirect is trusted (yet).
+type pageError struct {
+	status   int
+	sentence string // for the person
+	restart  string // where to begin again, or ""
+	cause    error  // for the operator
+}
+
+func (e *pageError) Error() string { return e.sentence }
+func (e *pageError) Unwrap() error { return e.cause }
+
+func refuse(status int, sentence string, cause error) error {
+	return &pageError{status: status, sentence: sentence, cause: cause}
+}
+
+// backError goes back to the app: its redirect URI was checked.
+type backError struct {
+	request *oauth.AuthRequest
+	err     *oauth.Error
+}
+
+func (e *backError) Error() string { return e.err.Error() }
+func (e *backError) Unwrap() error { return e.err }
+
+func back(r *oauth.AuthRequest, err *oauth.Error) error { return &backError{r, err} }
+
+// backRefusal tells the app that policy said no; the operator learns why.
+func backRefusal(r *oauth.AuthRequest, refusal *directory.Refusal) error {
+	code := refusal.Code
+	if code == "" {
+		code = oauth.AccessDenied
+	}
+	return back(r, oauth.E(code, refusal.ForPerson).Because(errors.New(refusal.ForOperator)))
+}
+
+// page is the exit of everything a person looks at.
+func (b *Broker) page(h handler) gin.HandlerFunc {
+	return func(c *gin.Context) {
+		err := h(c)
+		if err == nil {
+			return
+		}
+		var be *backError
+		if errors.As(err, &be) {
+			note(c, be.err.Code, be.err)
+			if be.err.Code == oauth.AccessDenied || b.trusted(be.request) {
+				b.respond(c, be.request, url.Values{"error": {be.err.Code}, "error_description": {be.err.Description}})
+				return
+			}
+			err = refuse(http.StatusBadRequest, "The app asked for something that cannot be done.", be.err)
+		}
+		b.showError(c, err)
+	}
+}
+
+// trusted tells whether an automatic error redirect may go to the app. Only
+// clients that an admin registered exist, so all may.
+func (b *Broker) trusted(r *oauth.AuthRequest) bool { return r != nil && r.RedirectURI != "" }
+
+func (b *Broker) showError(c *gin.Context, err error) {
+	pe := &pageError{status: http.StatusInternalServerError, sentence: "Something went wrong on our side. Please try again.", cause: err}
+	var oe *oauth.Error
+	if !errors.As(err, &pe) && errors.As(err, &oe) {
+		pe = &pageError{status: http.StatusBadRequest, sentence: "This sign-in request cannot be used. Please go back to the app and try again.", cause: oe}
+		if oe.Status != 0 {
+			pe.status = oe.Status
+		}
+	}
+	code := ""
+	if errors.As(err, &oe) {
+		code = oe.Code
+	}
+	note(c, code, err)
+	if pe.cause != nil {
+		rec(c).cause = pe.cause
+	}
+	if pe.status == http.StatusServiceUnavailable {
+		c.Header("Retry-After", "5")
+	}
+	if err := b.pages.Error(c.Writer, pe.status, page.ErrorPage{Title: "That did not work", Sentence: pe.sentence, Code: code,
+		Reference: rec(c).reference, RestartHref: pe.restart}); err != nil {
+		b.log.Error("error page", "reference", rec(c).reference, "cause", err)
+	}
+}
+
+// json is the exit of the token and revocation endpoints (RFC 6749 §5.2).
+func (b *Broker) json(h handler) gin.HandlerFunc {
+	return func(c *gin.Context) {
+		noStore(c)
+		if err := h(c); err != nil {
+			e := asOAuth(err)
+			note(c, e.Code, e)
+			status := e.Status
+			if status == 0 {
+				status = http.StatusBadRequest
+			}
+			switch status {
+			case http.StatusUnauthorized:
+				c.Header("WWW-Authenticate", `Basic realm="handstamp", charset="UTF-8"`)
+			case http.StatusServiceUnavailable:
+				c.Header("Retry-After", "5")
+			}
+			writeJSON(c, status, map[string]string{"error": e.Code, "error_description": e.Description})
+		}
+	}
+}
+
+// bearer is the exit of endpoints that take an access token (RFC 6750 §3).
+func (b *Broker) bearer(h handler) gin.HandlerFunc {
+	return func(c *gin.Context) {
+		noStore(c)
+		if err := h(c); err != nil {
+			e := asOAuth(err)
+			note(c, e.Code, e)
+			status := e.Status
+			if status == 0 {
+				status = http.StatusUnauthorized
+			}
+			challenge := `Bearer realm="handstamp"`
+			if e.Code != "" {
+				challenge += `, error="` + e.Code + `", error_description="` + e.Description + `"`
+			}
+			switch status {
+			case http.StatusForbidden:
+				challenge += `, scope="openid"`
+				fallthrough
+			case http.StatusUnauthorized, http.StatusBadRequest:
+				c.Header("WWW-Authenticate", challenge)
+			case http.StatusServiceUnavailable:
+				c.Header("Retry-After", "5")
+			}
+			if e.Code == "" {
+				c.Status(status)
+				c.Writer.WriteHeaderNow()
+				return
+			}
+			writeJSON(c, status, map[string]string{"error": e.Code, "error_description": e.Description})
+		}
+	}
+}
+
+func asOAuth(err error) *oauth.Error {
+	var e *oauth.Error
+	if errors.As(err, &e) {
+		return e
+	}
+	e = oauth.E(oauth.ServerError, "something went wrong").Because(err)
+	e.Status = http.StatusInternalServerError
+	return e
+}
+
+func note(c *gin.Context, code string, err error) {
+	r := rec(c)
+	r.code = code
+	if cause := errors.Unwrap(err); cause != nil {
+		r.cause = cause
+	} else {
+		r.cause = err
+	}
+}
+
+func noStore(c *gin.Context) {
+	c.Header("Cache-Control", "no-store")
+	c.Header("Pragma", "no-cache")
+	c.Header("X-Content-Type-Options", "nosniff")
+}
+
+func writeJSON(c *gin.Context, status int, v any) {
+	body, err := json.Marshal(v)
+	if err != nil {
+		status, body = http.StatusInternalServerError, []byte(`{"error":"server_error"}`)
+	}
+	c.Data(status, "application/json", body)
+}
+
+func notFound(*gin.Context) error {
+	return refuse(http.StatusNotFound, "There is nothing at this address.", nil)
+}
+
+func wrongMethod(c *gin.Context) error {
+	return refuse(http.StatusMethodNotAllowed, "This address does not take "+strings.ToUpper(known(c.Request.Method))+" requests.", nil)
+}
+
+func known(method string) string {
+	switch method {
+	case http.MethodGet, http.MethodPost, http.MethodHead, http.MethodPut, http.MethodDelete, http.MethodPatch, http.MethodOptions:
+		return method
+	}
+	return "such"
+}

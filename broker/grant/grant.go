@@ -1,0 +1,140 @@
+//go:build unfinished
+
+// Package grant answers the token endpoint: it knows who the client is, what it
+// proved, and what the person behind the proof may still have today.
+//
+//	form ─▶ Authenticate ─▶ Grant.Redeem ─▶ Proof ─▶ tokens.Mint
+//	         (the client)    (one file a     (what was   (the only
+//	                          grant type)     proven)     coiner)
+//
+// A grant type proves; it never coins. So none of them can forget audience,
+// lifetime, binding or audit. Adding a grant type is one new file with an init.
+package grant
+
+import (
+	"context"
+	"net/url"
+	"sort"
+	"time"
+
+	"github.com/handstamp/handstamp/broker/directory"
+	"github.com/handstamp/handstamp/broker/oauth"
+	"github.com/handstamp/handstamp/storage"
+	"github.com/handstamp/handstamp/tokens"
+)
+
+// Desk is what every grant type works with.
+type Desk struct {
+	DB   *storage.DB
+	Mint *tokens.Mint
+	Now  func() time.Time
+	Life Lifetimes
+}
+
+// Lifetimes are the ones that the token endpoint spends.
+type Lifetimes struct {
+	Access, ID, Code                                       time.Duration
+	RefreshIdle, RefreshAbsolute, RefreshGrace             time.Duration
+	SessionIdle, SessionAbsolute, Transaction, UpstreamAge time.Duration
+}
+
+// Request is one authenticated token request.
+type Request struct {
+	Desk     *Desk
+	Form     url.Values
+	Client   *directory.Client
+	Snapshot *directory.Snapshot
+	Actor    storage.Actor
+}
+
+// Proof is what a grant type established: the tokens it entitles to.
+type Proof struct {
+	Granted tokens.Granted
+	ID      *tokens.IDToken // nil unless openid was granted
+	Refresh string          // the refresh token to hand out, or ""
+}
+
+// Grant answers one grant_type. The client is already authenticated and allowed
+// to use this type.
+type Grant interface {
+	Type() string
+	Redeem(ctx context.Context, r *Request) (*Proof, error)
+}
+
+var registry = map[string]Grant{}
+
+// Register adds a grant type; discovery prints the same registry.
+func Register(g Grant) { registry[g.Type()] = g }
+
+// Types lists the registered grant types in a stable order.
+func Types() []string {
+	var types []string
+	for t := range registry {
+		types = append(types, t)
+	}
+	sort.Strings(types)
+	return types
+}
+
+// Answer is a successful token response (RFC 6749 §5.1).
+type Answer struct {
+	AccessToken  string `json:"access_token"`
+	TokenType    string `json:"token_type"`
+	ExpiresIn    int64  `json:"expires_in"`
+	RefreshToken string `json:"refresh_token,omitempty"`
+	IDToken      string `json:"id_token,omitempty"`
+	Scope        string `json:"scope"`
+}
+
+// Answer redeems the request's grant and coins the tokens.
+func (r *Request) Answer(ctx context.Context) (*Answer, error) {
+	name := r.Form.Get("grant_type")
+	if name == "" {
+		return nil, oauth.E(oauth.InvalidRequest, "grant_type is missing")
+	}
+	g, ok := registry[name]
+	if !ok {
+		return nil, oauth.E(oauth.UnsupportedGrantType, "this grant_type is not supported")
+	}
+	if !allowed(r.Client, name) {
+		return nil, oauth.E(oauth.UnauthorizedClient, "this client may not use this grant_type")
+	}
+	proof, err := g.Redeem(ctx, r)
+	if err != nil {
+		return nil, err
+	}
+	return r.coin(ctx, proof)
+}
+
+func (r *Request) coin(ctx context.Context, p *Proof) (*Answer, error) {
+	raw, ttl, err := r.Desk.Mint.Access(ctx, p.Granted)
+	if err != nil {
+		return nil, oauth.E(oauth.ServerError, "the token could not be made").Because(err)
+	}
+	a := &Answer{AccessToken: raw, TokenType: "Bearer", ExpiresIn: int64(ttl.Seconds()),
+		RefreshToken: p.Refresh, Scope: join(p.Granted.Scopes)}
+	if p.ID != nil {
+		p.ID.AccessToken = raw
+		if a.IDToken, err = r.Desk.Mint.ID(ctx, p.Granted, *p.ID); err != nil {
+			return nil, oauth.E(oauth.ServerError, "the token could not be made").Because(err)
+		}
+	}
+	return a, nil
+}
+
+// allowed tells whether a client may use a grant type. Every client may redeem
+// its codes; refreshing needs the client's permission to hold refresh tokens.
+func allowed(c *directory.Client, grantType string) bool {
+	switch grantType {
+	case "authorization_code":
+		return len(c.RedirectURIs) > 0
+	case "refresh_token":
+		return c.RefreshTokens == "online" || c.RefreshTokens == "offline"
+	}
+	for _, g := range c.GrantTypes {
+		if g == grantType {
+			return true
+		}
+	}
+	return false
+}

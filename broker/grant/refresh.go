@@ -1,0 +1,106 @@
+//go:build unfinished
+
+package grant
+
+import (
+	"context"
+	"errors"
+	"slices"
+	"strings"
+
+	"github.com/handstamp/handstamp/broker/oauth"
+	"github.com/handstamp/handstamp/storage"
+)
+
+func init() { Register(refreshToken{}) }
+
+// refreshToken rotates a refresh token (RFC 6749 §6, RFC 9700 §4.14.2): read,
+// decide again with today's rules, then one deciding statement.
+type refreshToken struct{}
+
+func (refreshToken) Type() string { return "refresh_token" }
+
+func (refreshToken) Redeem(ctx context.Context, r *Request) (*Proof, error) {
+	raw := r.Form.Get("refresh_token")
+	if raw == "" {
+		return nil, oauth.E(oauth.InvalidRequest, "refresh_token is missing")
+	}
+	f, err := r.Desk.DB.FindRefresh(ctx, raw, r.Client.ID, r.Desk.Life.RefreshGrace)
+	if err != nil {
+		return nil, refreshRefused(err)
+	}
+	update, err := again(ctx, r, f)
+	if err != nil {
+		return nil, err
+	}
+	scopes, oerr := narrowed(r.Form.Get("scope"), f.Grant.Scopes)
+	if oerr != nil {
+		return nil, oerr
+	}
+	next, err := r.Desk.DB.RotateRefresh(ctx, r.Actor, f, r.Desk.Life.RefreshGrace, update)
+	if err != nil {
+		return nil, refreshRefused(err)
+	}
+	return r.proof(&f.Grant, scopes, "", next), nil
+}
+
+// again decides anew whenever the directory or the upstream claims changed since
+// the grant was made, and otherwise asks admit() alone. It updates f.Grant.
+func again(ctx context.Context, r *Request, f *storage.Refresh) (storage.GrantUpdate, error) {
+	g := &f.Grant
+	if g.Snapshot == r.Snapshot.Version() {
+		if refusal := stillAdmitted(r, g); refusal != nil {
+			return storage.GrantUpdate{}, revoke(ctx, r, g.ID, refusal)
+		}
+		return storage.GrantUpdate{}, nil
+	}
+	p, ok := r.Snapshot.ProviderByID(g.ProviderID)
+	if !ok {
+		return storage.GrantUpdate{}, revoke(ctx, r, g.ID, stillAdmitted(r, g))
+	}
+	if limit := r.Desk.Life.UpstreamAge; limit > 0 && r.Desk.Now().Sub(f.Identity.ClaimsAt) > limit {
+		return storage.GrantUpdate{}, oauth.E(oauth.InvalidGrant, "the person must sign in again").Because(reason("the upstream answer is older than max_upstream_age"))
+	}
+	d, refusal, oerr := Decide(r.Snapshot, r.Client, Subject{User: g.User, Provider: p, Claims: f.Identity.Claims}, resourcesOf(g, r.Snapshot.Issuer()), g.Scopes)
+	if oerr != nil {
+		return storage.GrantUpdate{}, oauth.E(oauth.InvalidGrant, "the grant is no longer valid").Because(oerr)
+	}
+	if refusal != nil {
+		return storage.GrantUpdate{}, revoke(ctx, r, g.ID, refusal)
+	}
+	g.Scopes, g.Audience, g.Roles, g.Claims, g.Trace, g.Snapshot = d.Scopes, d.Target.Audience, d.Roles, d.Claims, d.Trace, d.Snapshot
+	return storage.GrantUpdate{Changed: true, Scopes: g.Scopes, Audience: g.Audience, Roles: g.Roles, Claims: g.Claims, Trace: g.Trace, Snapshot: g.Snapshot}, nil
+}
+
+func resourcesOf(g *storage.Grant, issuer string) []string {
+	return slices.DeleteFunc(slices.Clone(g.Audience), func(a string) bool { return a == issuer })
+}
+
+// narrowed applies the scope parameter: fewer scopes are fine, more never (RFC 6749 §6).
+func narrowed(asked string, granted []string) ([]string, *oauth.Error) {
+	if asked == "" {
+		return granted, nil
+	}
+	if len(asked) > 1024 {
+		return nil, oauth.E(oauth.InvalidScope, "scope is too long")
+	}
+	out := []string{}
+	for _, s := range strings.Fields(asked) {
+		if !slices.Contains(granted, s) {
+			return nil, oauth.E(oauth.InvalidScope, "scope was not granted originally")
+		}
+		if !slices.Contains(out, s) {
+			out = append(out, s)
+		}
+	}
+	return out, nil
+}
+
+func refreshRefused(err error) error {
+	for _, known := range []error{storage.ErrNotFound, storage.ErrMismatch, storage.ErrExpired, storage.ErrReused, storage.ErrRevoked, storage.ErrDisabled} {
+		if errors.Is(err, known) {
+			return oauth.E(oauth.InvalidGrant, "the refresh token is not valid").Because(err)
+		}
+	}
+	return Unavailable(err)
+}
