@@ -1,0 +1,138 @@
+// Package persona holds truthful stand-ins for the sign-in services of
+// Google, Okta and Auth0: complete OpenID Providers in one http.Handler, with
+// the issuer, the paths, the claims and the quirks of the real ones, a few
+// people to sign in as, and knobs to make them misbehave.
+//
+//	your code ──▶ authorize ─▶ sign-in page ─▶ code ──▶ your callback
+//	          ──▶ token ─▶ id_token, access_token, refresh_token
+//	          ──▶ userinfo, keys, revoke, sign-out
+//	              ▲
+//	              └── Faults: wrong nonce, forged signature, dead endpoint, …
+//
+// It is for tests and for trying things out at one's desk. A persona is strict
+// where the real one is strict (byte-equal redirect_uri, PKCE, single-use
+// codes, client secrets) and odd where the real one is odd (see Google, Okta,
+// OktaOrg and Auth0), so that a green test against it means something. It
+// keeps everything in memory, knows one client, and signs in anybody who
+// clicks: never let it near real users.
+//
+// It owns what an identity provider does. It leaves the relying party to you
+// and imports nothing else of this project, so it serves any OpenID Connect
+// client library.
+package persona
+
+import (
+	"sync"
+	"time"
+)
+
+// Kinds of persona.
+const (
+	KindGoogle  = "google"
+	KindOkta    = "okta"
+	KindOktaOrg = "okta-org"
+	KindAuth0   = "auth0"
+)
+
+// Options says where a persona lives and who may ask it. Everything but
+// Issuer has a default.
+type Options struct {
+	// Issuer is the base URL at which Handler is reachable, without a trailing
+	// slash: "http://127.0.0.1:4100". The issuer that the persona prints is
+	// derived from it as its vendor does; see (*Persona).Issuer.
+	Issuer string
+
+	ClientID     string // default "persona-client"
+	ClientSecret string // default "persona-secret"
+
+	RedirectURIs           []string // byte-equal; see also (*Persona).AllowRedirect
+	PostLogoutRedirectURIs []string // byte-equal; see also (*Persona).AllowPostLogoutRedirect
+
+	Users []User           // default People(kind)
+	Now   func() time.Time // default time.Now
+}
+
+// Persona is one running stand-in. It is safe for concurrent use.
+type Persona struct {
+	base   string // Options.Issuer
+	prefix string // path of base, "" at a host's root
+	vendor vendor
+	now    func() time.Time
+
+	clientID, clientSecret string
+
+	faults   *Faults
+	requests log
+	keys     keyring
+
+	mu         sync.Mutex
+	redirects  map[string]bool
+	afterLeave map[string]bool
+	users      []User
+	state      book
+}
+
+// Issuer is the exact string of the iss claim and of the discovery document:
+// for Okta's custom authorization server it ends in "/oauth2/default", for
+// Auth0 in "/".
+func (p *Persona) Issuer() string { return p.base + p.vendor.issuerPath }
+
+// BaseURL is where the persona is served: Options.Issuer.
+func (p *Persona) BaseURL() string { return p.base }
+
+// Kind is one of the Kind constants.
+func (p *Persona) Kind() string { return p.vendor.kind }
+
+// Title is the vendor's name as a person knows it.
+func (p *Persona) Title() string { return p.vendor.title }
+
+// ClientID is the one client that the persona knows.
+func (p *Persona) ClientID() string { return p.clientID }
+
+// ClientSecret is the secret of that client.
+func (p *Persona) ClientSecret() string { return p.clientSecret }
+
+// Users are the people who can sign in here.
+func (p *Persona) Users() []User {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return append([]User(nil), p.users...)
+}
+
+// SetUsers replaces the people, as an admin at the vendor would.
+func (p *Persona) SetUsers(users ...User) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.users = append([]User(nil), users...)
+}
+
+// User finds a person by User.ID.
+func (p *Persona) User(id string) (User, bool) {
+	for _, u := range p.Users() {
+		if u.ID == id {
+			return u, true
+		}
+	}
+	return User{}, false
+}
+
+// AllowRedirect registers one more redirect URI, for callers who learn their
+// own address only after the persona runs.
+func (p *Persona) AllowRedirect(uri string) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.redirects[uri] = true
+}
+
+// AllowPostLogoutRedirect registers one more URI to return to after sign-out.
+func (p *Persona) AllowPostLogoutRedirect(uri string) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.afterLeave[uri] = true
+}
+
+// Faults are the knobs that make the persona misbehave.
+func (p *Persona) Faults() *Faults { return p.faults }
+
+// Requests tells which endpoints were asked, how often and with what.
+func (p *Persona) Requests() *Requests { return p.requests.snapshot() }
