@@ -1,0 +1,151 @@
+package directory
+
+import (
+	"github.com/handstamp/handstamp/broker/mapping"
+	"github.com/handstamp/handstamp/providers"
+)
+
+// Document is what an administrator writes. Compile turns it into a Snapshot.
+type Document struct {
+	Providers []Provider     `yaml:"providers" json:"providers"`
+	Clients   []Client       `yaml:"clients" json:"clients"`
+	Resources []Resource     `yaml:"resources" json:"resources"`
+	Rules     []mapping.Rule `yaml:"rules" json:"rules"`
+}
+
+// Provider is one upstream identity provider. Its slug is tied for ever to one
+// internal id and one issuer, because people are known by (provider, subject).
+type Provider struct {
+	Slug     string `yaml:"slug" json:"slug"` // [a-z0-9-]; part of the redirect URI /callback/{slug}
+	Kind     string `yaml:"kind" json:"kind"` // a registered kind: oidc, google, okta, auth0
+	Title    string `yaml:"title" json:"title"`
+	Icon     string `yaml:"icon" json:"icon"`
+	Disabled bool   `yaml:"disabled" json:"disabled"`
+
+	Issuer       string            `yaml:"issuer" json:"issuer"`
+	ClientID     string            `yaml:"client_id" json:"client_id"`
+	ClientSecret providers.Secret  `yaml:"client_secret" json:"-"`
+	AuthMethod   string            `yaml:"auth_method" json:"auth_method"` // client_secret_basic, client_secret_post, none; empty: the kind's
+	Scopes       []string          `yaml:"scopes" json:"scopes"`           // empty: the kind's
+	Params       map[string]string `yaml:"params" json:"params"`           // more parameters for the authorization request
+	UserInfo     string            `yaml:"userinfo" json:"userinfo"`       // auto, always, never
+
+	HostedDomain        string `yaml:"hosted_domain" json:"hosted_domain"`               // google: only this Workspace domain
+	AuthorizationServer string `yaml:"authorization_server" json:"authorization_server"` // okta: a custom authorization server
+	Organization        string `yaml:"organization" json:"organization"`                 // auth0: only this organization
+
+	TrustEmail     string   `yaml:"trust_email" json:"trust_email"`         // own_domains, always, never
+	EmailDomains   []string `yaml:"email_domains" json:"email_domains"`     // the domains it is authoritative for
+	AllowedDomains []string `yaml:"allowed_domains" json:"allowed_domains"` // only verified addresses of these come in
+	Signup         string   `yaml:"signup" json:"signup"`                   // automatic: a first login makes the user; existing: it does not
+
+	MaxUpstreamAge      Duration `yaml:"max_upstream_age" json:"max_upstream_age"` // 0: the house's default
+	AllowPrivateNetwork bool     `yaml:"allow_private_network" json:"allow_private_network"`
+
+	InternalID string `yaml:"-" json:"-"` // storage's id of the slug, see Snapshot.BindInternalIDs
+}
+
+// Client is an app that people sign in to.
+type Client struct {
+	ID        string `yaml:"id" json:"id"` // [a-z0-9-._], compared byte for byte
+	Name      string `yaml:"name" json:"name"`
+	Logo      string `yaml:"logo" json:"logo"`
+	PolicyURI string `yaml:"policy_uri" json:"policy_uri"`
+	TOSURI    string `yaml:"tos_uri" json:"tos_uri"`
+	Disabled  bool   `yaml:"disabled" json:"disabled"`
+
+	Public     bool               `yaml:"public" json:"public"`           // it cannot keep a secret: a browser or native app
+	FirstParty bool               `yaml:"first_party" json:"first_party"` // one's own app: no consent page
+	Explain    bool               `yaml:"explain" json:"explain"`         // userinfo tells which rule gave what; for apps one trusts
+	Secrets    []providers.Secret `yaml:"secrets" json:"-"`               // at most two live ones, for rotation
+	AuthMethod string             `yaml:"auth_method" json:"auth_method"` // client_secret_basic, client_secret_post, none; empty: both with a secret
+
+	RedirectURIs           []string `yaml:"redirect_uris" json:"redirect_uris"`
+	PostLogoutRedirectURIs []string `yaml:"post_logout_redirect_uris" json:"post_logout_redirect_uris"`
+	AllowedOrigins         []string `yaml:"allowed_origins" json:"allowed_origins"` // browser origins that may call token, userinfo, revoke
+
+	Providers       []string `yaml:"providers" json:"providers"`               // slugs; empty: every provider
+	Scopes          []string `yaml:"scopes" json:"scopes"`                     // what it may ask for; empty: openid profile email
+	GrantTypes      []string `yaml:"grant_types" json:"grant_types"`           // empty: authorization_code, and refresh_token where allowed
+	PKCE            string   `yaml:"pkce" json:"pkce"`                         // required, optional (confidential clients only)
+	RefreshTokens   string   `yaml:"refresh_tokens" json:"refresh_tokens"`     // none, online (dies with the session), offline (survives sign-out)
+	DefaultResource string   `yaml:"default_resource" json:"default_resource"` // the audience where a request names none
+	IDTokenClaims   []string `yaml:"id_token_claims" json:"id_token_claims"`   // claims to put into the ID token, besides userinfo
+	IDTokenAlg      string   `yaml:"id_token_alg" json:"id_token_alg"`         // empty: RS256
+
+	compiled compiledClient
+}
+
+// Resource is an API that accepts our access tokens.
+type Resource struct {
+	ID     string  `yaml:"id" json:"id"` // the audience: an absolute URI (RFC 8707 §2)
+	Name   string  `yaml:"name" json:"name"`
+	Scopes []Scope `yaml:"scopes" json:"scopes"`
+	Alg    string  `yaml:"alg" json:"alg"` // signs its access tokens; empty: ES256
+}
+
+// Scope is one permission of a Resource, with the words of the consent page.
+type Scope struct {
+	Name        string `yaml:"name" json:"name"`
+	Description string `yaml:"description" json:"description"`
+}
+
+// Settings is what the provider's kind is built from. The running parts (client,
+// clock, logger, mapped claims) are the caller's to add.
+func (p *Provider) Settings() providers.Settings {
+	return providers.Settings{Slug: p.Slug, Kind: p.Kind, Issuer: p.Issuer, ClientID: p.ClientID, ClientSecret: p.ClientSecret,
+		Scopes: p.Scopes, AuthMethod: p.AuthMethod, Params: p.Params, TrustEmail: p.TrustEmail, EmailDomains: p.EmailDomains,
+		HostedDomain: p.HostedDomain, AuthorizationServer: p.AuthorizationServer, Organization: p.Organization, UserInfo: p.UserInfo}
+}
+
+// MakesUsers tells whether a first login through this provider makes a local user.
+func (p *Provider) MakesUsers() bool { return p.Signup != SignupExisting }
+
+// AllowsGrant tells whether the client may use a grant type (RFC 6749 §5.2,
+// unauthorized_client).
+func (c *Client) AllowsGrant(grantType string) bool {
+	for _, g := range c.GrantTypes {
+		if g == grantType {
+			return true
+		}
+	}
+	return false
+}
+
+// RequiresPKCE tells whether an authorization request without a challenge is refused.
+func (c *Client) RequiresPKCE() bool { return c.PKCE != PKCEOptional }
+
+// AllowsOrigin tells whether a page of this origin may call the client's endpoints.
+func (c *Client) AllowsOrigin(origin string) bool {
+	for _, o := range c.AllowedOrigins {
+		if o == origin {
+			return true
+		}
+	}
+	return false
+}
+
+// The words of the settings. The first of each group is the default.
+const (
+	TrustOwnDomains = "own_domains"
+	TrustAlways     = "always"
+	TrustNever      = "never"
+
+	SignupAutomatic = "automatic"
+	SignupExisting  = "existing"
+
+	UserInfoAuto   = "auto"
+	UserInfoAlways = "always"
+	UserInfoNever  = "never"
+
+	PKCERequired = "required"
+	PKCEOptional = "optional"
+
+	RefreshNone    = "none"
+	RefreshOnline  = "online"
+	RefreshOffline = "offline"
+
+	AuthBasic = "client_secret_basic"
+	AuthPost  = "client_secret_post"
+	AuthNone  = "none"
+)

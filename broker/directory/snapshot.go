@@ -1,0 +1,131 @@
+package directory
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"maps"
+	"slices"
+
+	"github.com/handstamp/handstamp/broker/mapping"
+)
+
+// Snapshot is one compiled Document. It is immutable and shared by any number of
+// requests; what it returns is shared too and must not be changed.
+type Snapshot struct {
+	issuer    string
+	version   string
+	providers []*Provider
+	clients   []*Client
+	resources []*Resource
+	rules     *mapping.Rules
+
+	providerBySlug map[string]*Provider
+	providerByID   map[string]*Provider
+	clientByID     map[string]*Client
+	resourceByID   map[string]*Resource
+	resourceOf     map[string]*Resource // scope → the one resource that owns it
+	origins        map[string]bool
+	scopes         []string
+	claimNames     []string
+}
+
+// Version identifies the document by its content, secrets left out.
+func (s *Snapshot) Version() string { return s.version }
+
+// Issuer is the broker's own issuer, exactly as the settings spell it.
+func (s *Snapshot) Issuer() string { return s.issuer }
+
+// Client finds a client by its id, also a disabled one.
+func (s *Snapshot) Client(id string) (*Client, bool) { c, ok := s.clientByID[id]; return c, ok }
+
+// Clients lists all clients in the order of the document.
+func (s *Snapshot) Clients() []*Client { return slices.Clone(s.clients) }
+
+// Provider finds a provider by its slug, also a disabled one.
+func (s *Snapshot) Provider(slug string) (*Provider, bool) {
+	p, ok := s.providerBySlug[slug]
+	return p, ok
+}
+
+// ProviderByID finds a provider by the internal id that storage knows it by.
+func (s *Snapshot) ProviderByID(id string) (*Provider, bool) {
+	p, ok := s.providerByID[id]
+	return p, ok
+}
+
+// Providers lists all providers in the order of the document.
+func (s *Snapshot) Providers() []*Provider { return slices.Clone(s.providers) }
+
+// ProvidersFor lists what a client's chooser may show: enabled and allowed, in the
+// order of the document.
+func (s *Snapshot) ProvidersFor(c *Client) []*Provider {
+	var fit []*Provider
+	for _, p := range s.providers {
+		if !p.Disabled && c.allowsProvider(p.Slug) {
+			fit = append(fit, p)
+		}
+	}
+	return fit
+}
+
+// Resource finds an API by its audience.
+func (s *Snapshot) Resource(id string) (*Resource, bool) { r, ok := s.resourceByID[id]; return r, ok }
+
+// Resources lists all APIs in the order of the document.
+func (s *Snapshot) Resources() []*Resource { return slices.Clone(s.resources) }
+
+// Rules are the compiled mapping rules.
+func (s *Snapshot) Rules() *mapping.Rules { return s.rules }
+
+// ScopesSupported lists every scope that a client can ask for, for discovery.
+func (s *Snapshot) ScopesSupported() []string { return slices.Clone(s.scopes) }
+
+// Scope finds a scope with the words that a consent page shows for it.
+func (s *Snapshot) Scope(name string) (Scope, bool) {
+	if i := slices.IndexFunc(identityScopes, func(sc Scope) bool { return sc.Name == name }); i >= 0 {
+		return identityScopes[i], true
+	}
+	if r, ok := s.resourceOf[name]; ok {
+		i := slices.IndexFunc(r.Scopes, func(sc Scope) bool { return sc.Name == name })
+		return r.Scopes[i], true
+	}
+	return Scope{}, false
+}
+
+// Origins are the browser origins of all enabled clients: a CORS preflight carries
+// no client, so any of them may pass it.
+func (s *Snapshot) Origins() map[string]bool { return maps.Clone(s.origins) }
+
+// AllowsOrigin tells whether any enabled client registered this origin.
+func (s *Snapshot) AllowsOrigin(origin string) bool { return s.origins[origin] }
+
+// ClaimNames lists the upstream claims that rules and clients need, sorted; a
+// provider whose ID token lacks one asks its userinfo endpoint.
+func (s *Snapshot) ClaimNames() []string { return slices.Clone(s.claimNames) }
+
+// BindInternalIDs ties slugs to the ids that storage gave them. It belongs to
+// making the snapshot: call it once, before any request can see it.
+func (s *Snapshot) BindInternalIDs(bySlug map[string]string) {
+	s.providerByID = make(map[string]*Provider, len(bySlug))
+	for _, p := range s.providers {
+		if id, ok := bySlug[p.Slug]; ok && id != "" {
+			p.InternalID = id
+			s.providerByID[id] = p
+		}
+	}
+}
+
+// version hashes what the document says. Secrets are no part of it, so that
+// rotating one changes nobody's grant.
+func version(issuer string, d Document) string {
+	b, err := json.Marshal(struct {
+		Issuer   string
+		Document Document
+	}{issuer, d})
+	if err != nil { // strings, booleans and lists of them always marshal
+		panic("directory: " + err.Error())
+	}
+	sum := sha256.Sum256(b)
+	return hex.EncodeToString(sum[:])
+}
