@@ -12,14 +12,6 @@
 // admin configured. It leaves to broker which page is shown, when, and with what.
 package page
 
-import (
-	"bytes"
-	"embed"
-	"fmt"
-	"html/template"
-	"net/http"
-)
-
 // Brand is what the people who run the broker call themselves.
 type Brand struct {
 	Name      string // "Handstamp" when empty
@@ -112,21 +104,3 @@ type FormPost struct {
 
 // Field is one hidden form field.
 type Field struct{ Name, Value string }
-
-//go:embed templates/*.html assets/*
-var files embed.FS
-
-// Pages renders the pages of one brand. It is safe for concurrent use.
-type Pages struct {
-	brand     Brand
-	templates map[string]*template.Template
-	assets    map[string]asset // by path below the issuer
-	styleURL  string
-	iconURL   string
-	style     template.CSS // inlined where a page may load nothing at all
-	styleHash string       // CSP source of that inline style
-}
-
-var _ = bytes.MinRead
-var _ = fmt.Sprint
-var _ = http.StatusOK
