@@ -53,4 +53,6 @@ type Claims struct {
 	AMR       []string
 
 	Extra map[string]any // every claim as it came, the ones above included
+
+	notBefore time.Time
 }

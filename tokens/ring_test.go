@@ -58,7 +58,7 @@ func TestT16_ANextKeyIsPublishedButDoesNotSign(t *testing.T) {
 	if _, err := r.FindKey(context.Background(), next.ID); err != nil {
 		t.Error("a next key must be found")
 	}
-	if k, err := r.signer(ES256); err != nil || k.ID != keys[0].ID {
+	if k, err := r.signer(ES256, ES256); err != nil || k.ID != keys[0].ID {
 		t.Error("the active key must sign")
 	}
 	keys[0].State = Gone
