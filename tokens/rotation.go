@@ -56,7 +56,7 @@ func (p Policy) Plan(now time.Time, keys []*Key) (next []*Key, changed bool, err
 	if p, err = p.filled(); err != nil {
 		return nil, false, err
 	}
-	w := plan{Policy: p, now: now.UTC()}
+	w := plan{Policy: p, now: now.UTC().Truncate(time.Second)} // what every database keeps exactly
 	for _, k := range keys {
 		if k.State == Gone {
 			w.changed = true // was said once
