@@ -1,0 +1,99 @@
+// Package configs reads the settings file: strictly, all problems at once, each
+// with its line and the likely fix.
+//
+//	handstamp.yaml ─▶ yaml tree ─▶ Config ─▶ checks ─▶ Config with its directory
+//	   ${ENV}, file:      │           (unknown keys, types)    │
+//	                      └──────────── Problems ◀─────────────┘
+//
+// It owns the file's form, the defaults (one table, see Defaults) and the secrets
+// on their way in. What a provider, client, resource or rule means belongs to
+// broker/directory and broker/mapping, whose problems are told here with their
+// lines. Only cmd imports this package.
+package configs
+
+import (
+	"github.com/handstamp/handstamp/broker/directory"
+	"github.com/handstamp/handstamp/providers"
+)
+
+// Config is the whole settings file. handstamp.yaml beside this package shows each
+// key with its default and why.
+type Config struct {
+	Issuer         string             `yaml:"issuer"`
+	Listen         string             `yaml:"listen"`
+	TLS            TLS                `yaml:"tls"`
+	TrustedProxies []string           `yaml:"trusted_proxies"`
+	Storage        Storage            `yaml:"storage"`
+	SealingKeys    []providers.Secret `yaml:"sealing_keys"` // see SealingKeyBytes
+	Outgoing       Outgoing           `yaml:"outgoing"`
+	Lifetimes      Lifetimes          `yaml:"lifetimes"`
+	Keys           Keys               `yaml:"keys"`
+	Brand          Brand              `yaml:"brand"`
+	Log            Log                `yaml:"log"`
+
+	Directory directory.Document `yaml:",inline"`
+
+	// Warnings are settings that are allowed and deserve a second look.
+	Warnings []Problem `yaml:"-"`
+
+	snapshot *directory.Snapshot
+	places   places
+}
+
+// TLS names the files of the broker's own certificate; both empty means that
+// somebody else ends TLS, or that the issuer is on loopback.
+type TLS struct {
+	Cert string `yaml:"cert"`
+	Key  string `yaml:"key"`
+}
+
+// Storage says where everything is kept: sqlite:PATH or postgres://….
+type Storage struct {
+	URL providers.Secret `yaml:"url"` // a PostgreSQL URL may carry a password
+}
+
+// Outgoing is how the broker reaches upstream providers.
+type Outgoing struct {
+	CAFile        string             `yaml:"ca_file"`
+	Proxy         providers.Secret   `yaml:"proxy"` // may carry a password
+	AllowLoopback bool               `yaml:"allow_loopback"`
+	Timeout       directory.Duration `yaml:"timeout"`
+}
+
+// Lifetimes is how long everything lives.
+type Lifetimes struct {
+	Access          directory.Duration `yaml:"access"`
+	ID              directory.Duration `yaml:"id"`
+	Code            directory.Duration `yaml:"code"`
+	Transaction     directory.Duration `yaml:"transaction"`
+	SessionIdle     directory.Duration `yaml:"session_idle"`
+	SessionAbsolute directory.Duration `yaml:"session_absolute"`
+	RefreshIdle     directory.Duration `yaml:"refresh_idle"`
+	RefreshAbsolute directory.Duration `yaml:"refresh_absolute"`
+	RefreshGrace    directory.Duration `yaml:"refresh_grace"`
+	MaxUpstreamAge  directory.Duration `yaml:"max_upstream_age"`
+}
+
+// Keys is how signing keys are made and changed.
+type Keys struct {
+	Algs         []string           `yaml:"algs"`
+	RotateEvery  directory.Duration `yaml:"rotate_every"`
+	PublishAhead directory.Duration `yaml:"publish_ahead"`
+}
+
+// Brand is what the pages show of the house itself.
+type Brand struct {
+	Name      string `yaml:"name"`
+	Logo      string `yaml:"logo"`
+	PolicyURI string `yaml:"policy_uri"`
+	TOSURI    string `yaml:"tos_uri"`
+}
+
+// Log is how much is written, and in which form.
+type Log struct {
+	Level  string `yaml:"level"`
+	Format string `yaml:"format"`
+}
+
+// Snapshot is the directory of this file, compiled.
+func (c *Config) Snapshot() *directory.Snapshot { return c.snapshot }
