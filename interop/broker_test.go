@@ -1,0 +1,125 @@
+package interop
+
+import (
+	"crypto/rand"
+	"fmt"
+	"net/http"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"testing"
+)
+
+// binary is the product as it is shipped, built once for all tests.
+var binary string
+
+func TestMain(m *testing.M) {
+	os.Exit(func() int {
+		dir, err := os.MkdirTemp("", "handstamp-interop-")
+		if err != nil {
+			fmt.Fprintln(os.Stderr, err)
+			return 1
+		}
+		defer os.RemoveAll(dir)
+		if serveInstead != nil {
+			return m.Run()
+		}
+		binary = filepath.Join(dir, "handstamp")
+		if out, err := build(binary, "./cmd/handstamp"); err != nil {
+			fmt.Fprintf(os.Stderr, "build the broker: %v\n%s", err, out)
+			return 1
+		}
+		return m.Run()
+	}())
+}
+
+// build compiles a program of the main module as the Dockerfile does: static.
+func build(to, pkg string) ([]byte, error) {
+	cmd := exec.Command("go", "build", "-trimpath", "-o", to, pkg)
+	cmd.Dir = ".."
+	cmd.Env = append(os.Environ(), "CGO_ENABLED=0")
+	return cmd.CombinedOutput()
+}
+
+// A broker is `handstamp serve -c testdata/handstamp.yaml`, running.
+type broker struct {
+	*process
+	issuer string
+	secret string // of every app that has one
+	app    string // where the app under test is registered, without a slash at its end
+}
+
+// Addresses of the two APIs in testdata/handstamp.yaml.
+const (
+	items  = "https://items.example"
+	orders = "https://orders.example"
+)
+
+// A plan is what must be agreed before anything runs: who listens where, who knows which secret.
+type plan struct {
+	t                *testing.T
+	brokerPort       int
+	appPort          int
+	upstreamPort     int
+	issuer           string
+	app              string
+	upstreamSecret   string
+	upstreamIssuer   map[string]string // by slug
+	callbackOf       func(slug string) string
+	appSecret, datas string
+}
+
+func newPlan(t *testing.T) *plan {
+	t.Helper()
+	ports := freePorts(t, 4)
+	dead := fmt.Sprintf("http://localhost:%d", ports[3])
+	p := &plan{
+		t: t, brokerPort: ports[0], appPort: ports[1], upstreamPort: ports[2],
+		issuer:         fmt.Sprintf("http://localhost:%d", ports[0]),
+		app:            fmt.Sprintf("http://localhost:%d", ports[1]),
+		upstreamSecret: rand.Text() + rand.Text(),
+		appSecret:      rand.Text() + rand.Text(),
+		upstreamIssuer: map[string]string{"google": dead, "okta": dead + "/oauth2/default", "auth0": dead + "/"},
+	}
+	p.callbackOf = func(slug string) string { return p.issuer + "/callback/" + slug }
+	return p
+}
+
+// upstream starts a Node upstream for a provider of testdata/handstamp.yaml. It knows the broker as the vendor would: by client and callback.
+func (p *plan) upstream(slug, program string, more map[string]any) {
+	p.t.Helper()
+	settings := map[string]any{"port": p.upstreamPort, "clientID": "broker", "clientSecret": p.upstreamSecret, "redirectURIs": []string{p.callbackOf(slug)}}
+	for k, v := range more {
+		settings[k] = v
+	}
+	var said struct{ Issuer string }
+	node(p.t, program, settings).says(p.t, &said)
+	p.upstreamIssuer[slug] = said.Issuer
+}
+
+// serve starts the broker.
+func (p *plan) serve() *broker {
+	p.t.Helper()
+	if serveInstead != nil {
+		return serveInstead(p)
+	}
+	env := []string{
+		"ISSUER=" + p.issuer, fmt.Sprintf("LISTEN=127.0.0.1:%d", p.brokerPort), "DATA=" + p.t.TempDir(), "APP=" + p.app,
+		"APP_SECRET=" + p.appSecret, "UPSTREAM_SECRET=" + p.upstreamSecret,
+		"GOOGLE=" + p.upstreamIssuer["google"], "OKTA=" + p.upstreamIssuer["okta"], "AUTH0=" + p.upstreamIssuer["auth0"],
+	}
+	b := &broker{issuer: p.issuer, secret: p.appSecret, app: p.app}
+	b.process = start(p.t, ".", env, binary, "serve", "-c", "testdata/handstamp.yaml")
+	b.answers(p.t, http.DefaultClient, p.issuer+"/readyz")
+	return b
+}
+
+// brokerWithOkta is the broker with one certified upstream that knows groups: enough for every test that is about apps.
+func brokerWithOkta(t *testing.T) *broker {
+	t.Helper()
+	p := newPlan(t)
+	p.upstream("okta", "upstream.mjs", map[string]any{"personality": "okta"})
+	return p.serve()
+}
+
+var serveInstead func(*plan) *broker
