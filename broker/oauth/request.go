@@ -5,19 +5,22 @@ import (
 	"slices"
 	"strconv"
 	"strings"
-	"unicode/utf8"
 )
 
 // Limits of one authorization request: generous to every real client, and
 // checked before anything is split.
 const (
 	maxParams    = 40
+	maxURI       = 2048
 	maxScope     = 1024
 	maxScopes    = 50
 	maxState     = 512
 	maxHint      = 320
+	maxIDHint    = 8192
+	maxWord      = 64
+	maxLocales   = 256
 	maxResources = 10
-	maxValue     = 4096
+	maxResource  = 512
 )
 
 // AuthRequest is a checked authorization request (OpenID Connect Core §3.1.2.1).
@@ -55,34 +58,11 @@ func ParseClientAndRedirect(q url.Values) (clientID, redirectURI string, err *Er
 			return "", "", E(InvalidRequest, name+" is missing")
 		case len(values) > 1:
 			return "", "", E(InvalidRequest, name+" is given more than once")
-		case len(values[0]) > 2048 || !clean(values[0]):
+		case len(values[0]) > maxURI || !clean(values[0]):
 			return "", "", E(InvalidRequest, name+" is malformed")
 		}
 	}
 	return q.Get("client_id"), q.Get("redirect_uri"), nil
-}
-
-// CheckForm refuses what no honest client sends: too many parameters, one given
-// twice (RFC 6749 §3.1; resource may repeat, RFC 8707 §2), or bytes that are not text.
-func CheckForm(v url.Values, maxParams int) *Error {
-	n := 0
-	for name, values := range v {
-		if n += len(values); n > maxParams {
-			return E(InvalidRequest, "too many parameters")
-		}
-		if !clean(name) || len(name) > 64 {
-			return E(InvalidRequest, "a parameter's name is malformed")
-		}
-		if len(values) > 1 && name != "resource" {
-			return E(InvalidRequest, "a parameter is given more than once")
-		}
-		for _, value := range values {
-			if !clean(value) || len(value) > maxValue*4 {
-				return E(InvalidRequest, "a parameter is malformed")
-			}
-		}
-	}
-	return nil
 }
 
 // ParseAuthRequest checks everything but client and redirect URI; its errors may
@@ -111,11 +91,11 @@ func checkParams(q url.Values) *Error { return CheckForm(q, maxParams) }
 // checkKinds refuses flows we do not offer (OAuth 2.1; OpenID Connect Core §3.1.2.6).
 func (r *AuthRequest) checkKinds(q url.Values) *Error {
 	switch {
-	case q.Has("request"):
+	case q.Get("request") != "": // a parameter without a value counts as left out, RFC 6749 §3.1
 		return E(RequestNotSupported, "request objects are not supported")
-	case q.Has("request_uri"):
+	case q.Get("request_uri") != "":
 		return E(RequestURINotSupported, "request_uri is not supported")
-	case q.Has("registration"):
+	case q.Get("registration") != "":
 		return E(RegistrationNotSupported, "registration is not supported")
 	case r.ResponseType == "":
 		return E(InvalidRequest, "response_type is missing")
@@ -137,45 +117,93 @@ func (r *AuthRequest) checkSizes(q url.Values) *Error {
 		return E(InvalidRequest, "nonce is longer than 512 bytes")
 	case len(r.LoginHint) > maxHint:
 		return E(InvalidRequest, "login_hint is longer than 320 bytes")
-	case len(r.IDTokenHint) > 8192:
-		return E(InvalidRequest, "id_token_hint is too long")
-	}
-	r.Resources = q["resource"]
-	if len(r.Resources) > maxResources {
-		return E(InvalidTarget, "too many resources")
+	case len(r.IDTokenHint) > maxIDHint:
+		return E(InvalidRequest, "id_token_hint is longer than 8192 bytes")
+	case len(r.Provider) > maxWord, len(r.Display) > maxWord:
+		return E(InvalidRequest, "provider or display is longer than 64 bytes")
+	case len(r.UILocales) > maxLocales, len(r.ClaimsLocales) > maxLocales:
+		return E(InvalidRequest, "ui_locales or claims_locales is longer than 256 bytes")
 	}
 	if s := q.Get("max_age"); s != "" {
-		n, err := strconv.ParseInt(s, 10, 32)
-		if err != nil || n < 0 {
+		n, err := strconv.ParseUint(s, 10, 31)
+		if err != nil {
 			return E(InvalidRequest, "max_age is not a number of seconds")
 		}
-		r.MaxAge = &n
+		seconds := int64(n)
+		r.MaxAge = &seconds
 	}
-	return nil
+	return r.readResources(q)
+}
+
+// readResources takes each resource once (RFC 8707 §2).
+func (r *AuthRequest) readResources(q url.Values) *Error {
+	var err *Error
+	r.Resources, err = ParseResources(q["resource"])
+	return err
+}
+
+// ParseResources reads the resource parameters of an authorization or token
+// request: few, short, each once, empty ones left out (RFC 8707 §2).
+func ParseResources(values []string) ([]string, *Error) {
+	if len(values) > maxResources {
+		return nil, E(InvalidTarget, "more than 10 resources")
+	}
+	var resources []string
+	for _, value := range values {
+		if len(value) > maxResource {
+			return nil, E(InvalidTarget, "a resource is longer than 512 bytes")
+		}
+		if value != "" && !slices.Contains(resources, value) {
+			resources = append(resources, value)
+		}
+	}
+	return resources, nil
 }
 
 func (r *AuthRequest) readScopes(q url.Values) *Error {
-	scope := q.Get("scope")
-	if len(scope) > maxScope || strings.Count(scope, " ") >= maxScopes {
-		return E(InvalidRequest, "scope is too long")
+	var err *Error
+	if r.Scopes, err = ParseScope(q.Get("scope")); err != nil {
+		return err
 	}
-	for _, s := range strings.Fields(scope) {
-		if !scopeToken(s) {
-			return E(InvalidScope, "scope is malformed")
-		}
-		if !slices.Contains(r.Scopes, s) {
-			r.Scopes = append(r.Scopes, s)
-		}
+	acr := q.Get("acr_values")
+	if len(acr) > maxState {
+		return E(InvalidRequest, "acr_values is longer than 512 bytes")
 	}
-	r.ACRValues = strings.Fields(q.Get("acr_values"))
-	if len(r.ACRValues) > maxScopes {
-		return E(InvalidRequest, "acr_values is too long")
-	}
+	r.ACRValues = words(acr)
 	return nil
 }
 
-// scopeToken is RFC 6749 §3.3: %x21 / %x23-5B / %x5D-7E.
-func scopeToken(s string) bool {
+// ParseScope reads a scope parameter (RFC 6749 §3.3): measured before it is split,
+// separated by spaces and nothing else, each scope once in the order asked.
+func ParseScope(scope string) ([]string, *Error) {
+	if len(scope) > maxScope {
+		return nil, E(InvalidRequest, "scope is longer than 1024 bytes")
+	}
+	split := words(scope)
+	if len(split) > maxScopes {
+		return nil, E(InvalidRequest, "scope has more than 50 items")
+	}
+	var scopes []string
+	for _, s := range split {
+		if !ValidScope(s) {
+			return nil, E(InvalidScope, "scope is malformed")
+		}
+		if !slices.Contains(scopes, s) {
+			scopes = append(scopes, s)
+		}
+	}
+	return scopes, nil
+}
+
+// words splits at spaces only: a tab or a no-break space is part of a word, and
+// makes it an unknown one.
+func words(s string) []string {
+	return strings.FieldsFunc(s, func(c rune) bool { return c == ' ' })
+}
+
+// ValidScope tells whether a string can be one scope, RFC 6749 §3.3:
+// 1*( %x21 / %x23-5B / %x5D-7E ).
+func ValidScope(s string) bool {
 	for i := range len(s) {
 		if c := s[i]; c < 0x21 || c > 0x7e || c == '"' || c == '\\' {
 			return false
@@ -185,7 +213,7 @@ func scopeToken(s string) bool {
 }
 
 func (r *AuthRequest) readPrompt(q url.Values) *Error {
-	r.Prompt = strings.Fields(q.Get("prompt"))
+	r.Prompt = words(q.Get("prompt"))
 	for _, p := range r.Prompt {
 		switch p {
 		case "none", "login", "consent", "select_account":
@@ -216,17 +244,3 @@ func (r *AuthRequest) checkPKCE(required bool) *Error {
 
 // Asks tells whether a prompt value was sent.
 func (r *AuthRequest) Asks(prompt string) bool { return slices.Contains(r.Prompt, prompt) }
-
-// clean refuses control characters, invalid UTF-8, byte order marks and
-// direction overrides: none belongs in a protocol parameter.
-func clean(s string) bool {
-	if !utf8.ValidString(s) {
-		return false
-	}
-	for _, c := range s {
-		if c < 0x20 && c != '\t' || c == 0x7f || c == 0xfeff || c >= 0x202a && c <= 0x202e || c >= 0x2066 && c <= 0x2069 {
-			return false
-		}
-	}
-	return true
-}
