@@ -88,11 +88,14 @@ func initial(name string) string {
 	return "·"
 }
 
-// words makes a configured or remembered name fit for one line of a page: no
-// control or direction marks that could rearrange the words around it, and no
-// more of it than a person would read.
-func words(s string) string {
-	const most = 120
+// words makes a name that somebody chose fit for one line of a page; prose does
+// it for a sentence.
+func words(s string) string { return clean(s, 120) }
+func prose(s string) string { return clean(s, 400) }
+
+// clean leaves out control and direction marks, which could rearrange the words
+// around them, and whatever is longer than a person would read.
+func clean(s string, most int) string {
 	s = strings.ToValidUTF8(s, "")
 	s = strings.Join(strings.FieldsFunc(s, func(r rune) bool {
 		return unicode.IsSpace(r) || unicode.IsControl(r)

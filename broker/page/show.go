@@ -37,7 +37,7 @@ func (p *Pages) Chooser(w http.ResponseWriter, v Chooser) error {
 	for _, b := range v.Buttons {
 		down := ""
 		if b.Down {
-			if down = words(b.DownReason); down == "" {
+			if down = prose(b.DownReason); down == "" {
 				down = "Not answering at the moment. You can still try."
 			}
 		}
@@ -70,7 +70,7 @@ func (p *Pages) Consent(w http.ResponseWriter, v Consent) error {
 	type line struct{ Text, Code string }
 	lines := make([]line, 0, len(v.Scopes))
 	for _, s := range v.Scopes {
-		l := line{Text: words(s.Description), Code: words(s.Name)}
+		l := line{Text: prose(s.Description), Code: words(s.Name)}
 		if l.Text == "" {
 			l = line{Text: l.Code}
 		}
@@ -96,7 +96,7 @@ func (p *Pages) Error(w http.ResponseWriter, status int, v ErrorPage) error {
 	return p.show(w, status, "error", view{Title: title, Bare: true, Page: struct {
 		Title, Sentence, Code, Reference string
 		Restart                          link
-	}{title, words(v.Sentence), words(v.Code), words(v.Reference), walkLink(v.RestartHref)}}, policy{Forms: "'none'"})
+	}{title, prose(v.Sentence), words(v.Code), words(v.Reference), walkLink(v.RestartHref)}}, policy{Forms: "'none'"})
 }
 
 // SignOut asks before the session ends.
@@ -133,8 +133,6 @@ func (p *Pages) FormPost(w http.ResponseWriter, v FormPost) error {
 	if !ok {
 		return fmt.Errorf("form post: %q is neither https nor http on loopback", v.Action)
 	}
-	// html/template normalises an address; the app registered exact bytes, so
-	// they go out as they are, only escaped for the attribute.
 	return p.show(w, http.StatusOK, "formpost", view{Title: "Taking you back", Bare: true, Page: struct {
 		Action link
 		Host   string

@@ -1,0 +1,327 @@
+package page
+
+import (
+	"flag"
+	"net/http/httptest"
+	"os"
+	"path/filepath"
+	"reflect"
+	"regexp"
+	"strings"
+	"testing"
+
+	"golang.org/x/net/html"
+)
+
+var update = flag.Bool("update", false, "rewrite testdata/*.html")
+
+// sample is one page with everything that it can show.
+type sample struct {
+	name   string
+	status int
+	view   any
+	bare   bool // loads nothing at all
+	script bool // carries the one script
+	forms  string
+	ids    []string
+}
+
+func samples() []sample {
+	app := App{Name: "Items Desk", Logo: "https://desk.example/logo.png", PolicyURI: "https://desk.example/privacy", TOSURI: "https://desk.example/terms"}
+	return []sample{
+		{name: "chooser", status: 200, forms: "'none'", ids: []string{"provider-google", "provider-okta", "cancel"}, view: Chooser{App: app, Buttons: []ChooserButton{
+			{Slug: "google", Title: "Google", Href: "/authorize?provider=google&state=a%26b", Icon: "https://icons.example/g.svg"},
+			{Slug: "okta", Title: "Okta", Href: "/authorize?provider=okta", Down: true, DownReason: "Not reachable right now."},
+		}, CancelHref: "https://desk.example/callback?error=access_denied&state=x"}},
+		{name: "continue", status: 200, forms: "'none'", ids: []string{"continue", "not-you", "cancel"}, view: Continue{App: app, Person: "Alice Example (alice@acme.example)",
+			Provider: "Google", ContinueHref: "/authorize?continue=1", OtherHref: "/authorize?other=1", CancelHref: "com.example.desk:/callback?error=access_denied"}},
+		{name: "consent", status: 200, ids: []string{"allow", "deny", "not-you"}, view: Consent{App: app, Person: "Alice Example (alice@acme.example)",
+			Scopes: []ScopeLine{{"openid", "Know that it is you"}, {"items:read", "Read your items"}, {"notes:all", ""}},
+			Action: "/consent", Tx: "tx-1", Token: "token-1", NotYouHref: "/authorize?other=1", RedirectHost: "desk.example"}},
+		{name: "error", status: 400, bare: true, forms: "'none'", ids: []string{"reference", "restart", "code"}, view: ErrorPage{Title: "That did not work",
+			Sentence: "This sign-in took too long.", Code: "invalid_request", Reference: "7KQ2-M4XN", RestartHref: "/authorize?client_id=desk"}},
+		{name: "signout", status: 200, ids: []string{"sign-out", "cancel"}, view: SignOut{App: app, Person: "Alice Example", Action: "/logout", Token: "token-1",
+			Fields: map[string]string{"state": "s", "client_id": "desk"}, CancelHref: "/"}},
+		{name: "signedout", status: 200, forms: "'none'", ids: []string{"back"}, view: SignedOut{App: app, BackHref: "https://desk.example/"}},
+		{name: "formpost", status: 200, bare: true, script: true, ids: []string{"answer", "continue"}, view: FormPost{Action: "https://desk.example/callback?tenant=a&b=c",
+			Fields: []Field{{"code", "c0de"}, {"state", "st&te"}, {"iss", "https://login.example"}}}},
+	}
+}
+
+func pages(t testing.TB) *Pages {
+	t.Helper()
+	p, err := New(Brand{Name: "Acme sign-in", Logo: "https://acme.example/logo.svg", PolicyURI: "https://acme.example/privacy", TOSURI: "https://acme.example/terms"}, "/login")
+	if err != nil {
+		t.Fatal(err)
+	}
+	return p
+}
+
+// render calls the page method that takes this kind of view.
+func render(t testing.TB, p *Pages, status int, view any) *httptest.ResponseRecorder {
+	t.Helper()
+	w := httptest.NewRecorder()
+	var err error
+	switch v := view.(type) {
+	case Chooser:
+		err = p.Chooser(w, v)
+	case Continue:
+		err = p.Continue(w, v)
+	case Consent:
+		err = p.Consent(w, v)
+	case ErrorPage:
+		err = p.Error(w, status, v)
+	case SignOut:
+		err = p.SignOut(w, v)
+	case SignedOut:
+		err = p.SignedOut(w, v)
+	case FormPost:
+		err = p.FormPost(w, v)
+	default:
+		t.Fatalf("no page shows a %T", view)
+	}
+	if err != nil {
+		t.Fatalf("%T: %v", view, err)
+	}
+	return w
+}
+
+var assetName = regexp.MustCompile(`/assets/[0-9a-f]{16}\.`)
+
+func TestEveryPageIsTheOneThatWasReviewed(t *testing.T) {
+	p := pages(t)
+	for _, s := range samples() {
+		got := render(t, p, s.status, s.view).Body.String()
+		got = assetName.ReplaceAllString(got, "/assets/HASH.")
+		got = strings.Replace(got, string(p.style), "(page.css)", 1)
+		file := filepath.Join("testdata", s.name+".html")
+		if *update {
+			if err := os.WriteFile(file, []byte(got), 0o644); err != nil {
+				t.Fatal(err)
+			}
+		}
+		want, err := os.ReadFile(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got != string(want) {
+			t.Errorf("%s differs from %s (look at it, then go test -update):\n%s", s.name, file, got)
+		}
+	}
+}
+
+func TestEveryPageIsReadableByMachinesThatHelpPeople(t *testing.T) {
+	p := pages(t)
+	for _, s := range samples() {
+		t.Run(s.name, func(t *testing.T) {
+			w := render(t, p, s.status, s.view)
+			if w.Code != s.status {
+				t.Errorf("status %d, want %d", w.Code, s.status)
+			}
+			doc := parse(t, w.Body.String())
+			if got := attr(one(t, doc, "html"), "lang"); got != "en" {
+				t.Errorf("lang is %q: screen readers would guess the language", got)
+			}
+			if title := text(one(t, doc, "title")); !strings.HasSuffix(title, "· Acme sign-in") || strings.HasPrefix(title, " ·") {
+				t.Errorf("title %q does not name page and broker", title)
+			}
+			if h1 := text(one(t, doc, "h1")); h1 == "" {
+				t.Error("the heading is empty")
+			}
+			one(t, doc, "main")
+			one(t, doc, "header")
+			if vp := metaContent(doc, "viewport"); !strings.Contains(vp, "width=device-width") || strings.Contains(vp, "user-scalable") || strings.Contains(vp, "maximum-scale") {
+				t.Errorf("viewport %q: phones need device-width and the right to zoom", vp)
+			}
+			ids := map[string]bool{}
+			for n := range doc.Descendants() {
+				if n.Type != html.ElementNode {
+					continue
+				}
+				if id := attr(n, "id"); id != "" {
+					if ids[id] {
+						t.Errorf("id %q stands twice", id)
+					}
+					ids[id] = true
+				}
+				checkElement(t, n)
+			}
+			for _, id := range s.ids {
+				if !ids[id] {
+					t.Errorf("id %q is missing; tests and password managers look for it", id)
+				}
+			}
+			if scripts := len(all(doc, "script")); (scripts == 1) != s.script || scripts > 1 {
+				t.Errorf("%d scripts", scripts)
+			}
+		})
+	}
+}
+
+// checkElement holds what axe-core and our policy ask of any one element.
+func checkElement(t *testing.T, n *html.Node) {
+	t.Helper()
+	for _, a := range n.Attr {
+		if strings.HasPrefix(a.Key, "on") || a.Key == "style" {
+			t.Errorf("<%s %s>: the policy forbids inline handlers and styles", n.Data, a.Key)
+		}
+		if a.Key == "tabindex" || a.Key == "autofocus" || a.Key == "target" {
+			t.Errorf("<%s %s>: leave order, focus and windows to the person", n.Data, a.Key)
+		}
+	}
+	switch n.Data {
+	case "img":
+		if !has(n, "alt") {
+			t.Error("an img without alt")
+		}
+	case "svg":
+		if attr(n, "aria-hidden") != "true" {
+			t.Error("a decorative svg that is read aloud")
+		}
+	case "a":
+		if text(n) == "" || attr(n, "href") == "" {
+			t.Errorf("link %q to %q", text(n), attr(n, "href"))
+		}
+	case "button":
+		if text(n) == "" {
+			t.Error("a button without words")
+		}
+	case "input":
+		if attr(n, "type") != "hidden" {
+			t.Errorf("<input type=%q> without a label", attr(n, "type"))
+		}
+	case "iframe", "object", "embed", "base":
+		t.Errorf("<%s> on a page of ours", n.Data)
+	}
+}
+
+func TestConsentAnswersWithTheButtonThatWasPressed(t *testing.T) {
+	doc := parse(t, render(t, pages(t), 200, samples()[2].view).Body.String())
+	form := one(t, doc, "form")
+	if attr(form, "method") != "post" || attr(form, "action") != "/consent" {
+		t.Errorf("the form goes by %s to %s", attr(form, "method"), attr(form, "action"))
+	}
+	want := map[string]string{"tx": "tx-1", "token": "token-1"}
+	for _, in := range all(doc, "input") {
+		if attr(in, "value") != want[attr(in, "name")] {
+			t.Errorf("hidden %s is %q", attr(in, "name"), attr(in, "value"))
+		}
+		delete(want, attr(in, "name"))
+	}
+	if len(want) > 0 {
+		t.Errorf("hidden fields missing: %v", want)
+	}
+	for _, b := range all(doc, "button") {
+		if attr(b, "name") != "decision" || attr(b, "value") != attr(b, "id") {
+			t.Errorf("button %s sends %s=%s", attr(b, "id"), attr(b, "name"), attr(b, "value"))
+		}
+	}
+}
+
+func TestAPageWithNothingInItStillMakesSense(t *testing.T) {
+	p, err := New(Brand{}, "")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, s := range samples() {
+		view := reflect.New(reflect.TypeOf(s.view)).Elem().Interface()
+		if s.name == "formpost" {
+			view = FormPost{Action: "https://desk.example/"}
+		}
+		doc := parse(t, render(t, p, s.status, view).Body.String())
+		if h1 := strings.TrimSpace(text(one(t, doc, "h1"))); h1 == "" || strings.HasSuffix(h1, "to") {
+			t.Errorf("%s: heading %q", s.name, h1)
+		}
+		if title := text(one(t, doc, "title")); !strings.HasSuffix(title, "· Handstamp") {
+			t.Errorf("%s: title %q", s.name, title)
+		}
+		for _, a := range all(doc, "a") {
+			if href := attr(a, "href"); href == "" && s.name != "continue" {
+				t.Errorf("%s: a link to nowhere: %q", s.name, text(a))
+			}
+		}
+	}
+}
+
+func TestAChooserWithoutProvidersSaysSo(t *testing.T) {
+	body := render(t, pages(t), 200, Chooser{App: App{Name: "Desk"}}).Body.String()
+	if !strings.Contains(body, "no way to sign in here at the moment") {
+		t.Error("an empty list is no explanation")
+	}
+}
+
+func TestAProviderThatIsDownSaysSoAndCanStillBeTried(t *testing.T) {
+	doc := parse(t, render(t, pages(t), 200, Chooser{Buttons: []ChooserButton{{Slug: "okta", Title: "Okta", Href: "/x", Down: true}}}).Body.String())
+	for _, a := range all(doc, "a") {
+		if attr(a, "id") == "provider-okta" && attr(a, "href") == "/x" && strings.Contains(text(a), "Not answering at the moment") {
+			return
+		}
+	}
+	t.Error("no link that says that Okta is down")
+}
+
+// ---- reading pages
+
+func parse(t testing.TB, body string) *html.Node {
+	t.Helper()
+	doc, err := html.Parse(strings.NewReader(body))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return doc
+}
+
+func all(doc *html.Node, tag string) (found []*html.Node) {
+	for n := range doc.Descendants() {
+		if n.Type == html.ElementNode && n.Data == tag {
+			found = append(found, n)
+		}
+	}
+	return found
+}
+
+func one(t testing.TB, doc *html.Node, tag string) *html.Node {
+	t.Helper()
+	found := all(doc, tag)
+	if len(found) != 1 {
+		t.Fatalf("%d <%s>, want one", len(found), tag)
+	}
+	return found[0]
+}
+
+func text(n *html.Node) string {
+	var b strings.Builder
+	for d := range n.Descendants() {
+		if d.Type == html.TextNode {
+			b.WriteString(d.Data)
+		}
+	}
+	return strings.Join(strings.Fields(b.String()), " ")
+}
+
+func attr(n *html.Node, key string) string {
+	for _, a := range n.Attr {
+		if a.Key == key {
+			return a.Val
+		}
+	}
+	return ""
+}
+
+func has(n *html.Node, key string) bool {
+	for _, a := range n.Attr {
+		if a.Key == key {
+			return true
+		}
+	}
+	return false
+}
+
+func metaContent(doc *html.Node, name string) string {
+	for _, m := range all(doc, "meta") {
+		if attr(m, "name") == name {
+			return attr(m, "content")
+		}
+	}
+	return ""
+}
