@@ -1,0 +1,45 @@
+package guard
+
+import (
+	"context"
+	"slices"
+	"time"
+)
+
+// Token is a verified access token: who is asking, through which app, and what
+// they may do. It is shared by whoever handles the request; do not change it.
+type Token struct {
+	Subject  string   // the person, stable and opaque
+	ClientID string   // the app
+	Scopes   []string // what the app may do for the person
+	Roles    []string // what the person is here
+
+	SessionID string // sid, "" without a browser session
+	ID        string // jti, unique
+	IssuedAt  time.Time
+	ExpiresAt time.Time
+
+	// Claims are all claims as they came, the ones above included. Numbers are
+	// float64, lists are []any, as encoding/json makes them.
+	Claims map[string]any
+}
+
+// HasScope tells whether the token has a scope.
+func (t *Token) HasScope(scope string) bool { return slices.Contains(t.Scopes, scope) }
+
+// HasRole tells whether the person has a role.
+func (t *Token) HasRole(role string) bool { return slices.Contains(t.Roles, role) }
+
+type contextKey struct{}
+
+// From returns the token of a request that Require let through.
+func From(ctx context.Context) (*Token, bool) {
+	t, ok := ctx.Value(contextKey{}).(*Token)
+	return t, ok && t != nil
+}
+
+// NewContext returns a context that From finds t in: for other frameworks, and for
+// tests of a handler that call it directly.
+func NewContext(ctx context.Context, t *Token) context.Context {
+	return context.WithValue(ctx, contextKey{}, t)
+}
