@@ -1,10 +1,8 @@
 package persona
 
 import (
-	"context"
 	"net"
 	"net/http"
-	"net/url"
 	"time"
 )
 
@@ -33,17 +31,4 @@ func Start(t TB, kind func(Options) *Persona, o Options) *Persona {
 	go srv.Serve(l)
 	t.Cleanup(func() { srv.Close() })
 	return p
-}
-
-// Cancel, as the person given to SignIn, presses the page's Cancel button.
-const Cancel = ""
-
-// SignIn plays a person's browser at the persona: it opens authorizeURL,
-// presses the button of the user (User.ID, or Cancel) where a sign-in page is
-// shown, and returns the address at which the persona sends the browser back
-// to the relying party, without opening it. A nil client, or one without a
-// cookie jar, is a fresh browser; pass one with a jar to come back with the
-// session of last time.
-func SignIn(ctx context.Context, client *http.Client, authorizeURL, user string) (*url.URL, error) {
-	panic("soon")
 }
