@@ -129,6 +129,9 @@ func (p *page) click(t *testing.T, n *html.Node) *page {
 		return p.b.follow(t, p.request(t, http.MethodGet, attr(n, "href"), nil), "same-origin")
 	}
 	form := n
+	if id := attr(n, "form"); id != "" {
+		form = p.find(byID(id))
+	}
 	for form != nil && form.Data != "form" {
 		form = form.Parent
 	}

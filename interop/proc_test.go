@@ -20,7 +20,7 @@ import (
 )
 
 // patience is how long a process may take to say something. It bounds a broken run; nothing is judged by it.
-const patience = 90 * time.Second
+const patience = 30 * time.Second
 
 // A process is somebody's program, running until its test ends. What it printed is shown when the test fails.
 type process struct {
@@ -209,3 +209,19 @@ func npm(t *testing.T, name string) {
 type writerFunc func([]byte) (int, error)
 
 func (f writerFunc) Write(b []byte) (int, error) { return f(b) }
+
+// version is the last word of what a program says about its version, such as 156.0.8078.79.
+func version(t *testing.T, argv ...string) string {
+	t.Helper()
+	out, err := exec.Command(argv[0], argv[1:]...).Output()
+	if err != nil {
+		t.Fatalf("%s: %v", strings.Join(argv, " "), err)
+	}
+	for _, word := range strings.FieldsFunc(string(out), func(r rune) bool { return strings.ContainsRune(" /\n", r) }) {
+		if word[0] >= '0' && word[0] <= '9' {
+			return word
+		}
+	}
+	t.Fatalf("%s names no version: %q", argv[0], out)
+	return ""
+}

@@ -1,0 +1,16 @@
+// Debian's Chromium, driven by playwright-core, as every driver here starts it.
+import { existsSync } from 'node:fs';
+import { chromium } from 'playwright-core';
+
+// launch opens the browser. resolve is a list like "MAP *.test 127.0.0.1" for hosts that only a test has.
+export async function launch({ resolve } = {}) {
+  const executablePath = ['/usr/bin/chromium', '/usr/bin/chromium-browser', '/usr/bin/google-chrome'].find(existsSync);
+  if (!executablePath) throw new Error('chromium is not installed; `make test` installs it on Debian');
+  const args = ['--disable-gpu', '--disable-dev-shm-usage', '--disable-background-networking', '--disable-component-update', '--no-first-run'];
+  if (process.getuid?.() === 0) args.push('--no-sandbox'); // Chromium's sandbox does not start as root
+  if (resolve) args.push(`--host-resolver-rules=${resolve}`);
+  return chromium.launch({ executablePath, args });
+}
+
+// say prints one JSON line for the Go test to judge.
+export const say = (line) => console.log(JSON.stringify(line));
