@@ -31,7 +31,8 @@ type ClientOptions struct {
 	AllowPrivate  bool          // addresses of private networks: an upstream in the own network
 	Timeout       time.Duration // of a whole exchange; default 10 s
 
-	Resolver *net.Resolver // default: the system's
+	Hosts    map[string]string // host names and their addresses, as in /etc/hosts: development
+	Resolver *net.Resolver     // default: the system's
 }
 
 // NewClient makes the HTTP client for upstreams. It
@@ -59,8 +60,12 @@ func NewClient(o ClientOptions) (*http.Client, error) {
 	policy := addressPolicy{loopback: o.AllowLoopback, private: o.AllowPrivate}
 	dialer := &net.Dialer{Timeout: o.Timeout / 2, KeepAlive: 30 * time.Second, Resolver: o.Resolver,
 		ControlContext: policy.control}
+	dial := dialer.DialContext
+	if len(o.Hosts) > 0 {
+		dial = withHosts(o.Hosts, dialer)
+	}
 	t := &http.Transport{
-		DialContext:            dialer.DialContext,
+		DialContext:            dial,
 		TLSClientConfig:        &tls.Config{MinVersion: tls.VersionTLS12, RootCAs: roots},
 		TLSHandshakeTimeout:    o.Timeout / 2,
 		ResponseHeaderTimeout:  o.Timeout,
@@ -74,6 +79,7 @@ func NewClient(o ClientOptions) (*http.Client, error) {
 	}
 	if proxy != nil {
 		throughProxy(t, dialer, proxy, policy)
+		t.MaxIdleConnsPerHost = t.MaxIdleConns // all go to one
 	}
 	return &http.Client{
 		Transport:     &guardedTransport{base: t, allowLoopback: o.AllowLoopback},
@@ -124,9 +130,20 @@ func proxyURL(s string) (*url.URL, error) {
 	return u, nil
 }
 
+// withHosts looks a name up in a table first. The address found is judged like any other.
+func withHosts(hosts map[string]string, d *net.Dialer) func(context.Context, string, string) (net.Conn, error) {
+	return func(ctx context.Context, network, address string) (net.Conn, error) {
+		if host, port, err := net.SplitHostPort(address); err == nil && hosts[host] != "" {
+			address = net.JoinHostPort(hosts[host], port)
+		}
+		return d.DialContext(ctx, network, address)
+	}
+}
+
 // throughProxy sends all but loopback requests to the proxy. The proxy itself is
 // chosen by the operator and may stand anywhere.
-func throughProxy(t *http.Transport, guarded *net.Dialer, proxy *url.URL, policy addressPolicy) {
+func throughProxy(t *http.Transport, d *net.Dialer, proxy *url.URL, policy addressPolicy) {
+	guarded := t.DialContext
 	t.Proxy = func(r *http.Request) (*url.URL, error) {
 		host := r.URL.Hostname()
 		if loopbackHost(host) {
@@ -139,13 +156,13 @@ func throughProxy(t *http.Transport, guarded *net.Dialer, proxy *url.URL, policy
 		}
 		return proxy, nil
 	}
-	open := *guarded
+	open := *d
 	open.ControlContext = nil
 	t.DialContext = func(ctx context.Context, network, address string) (net.Conn, error) {
 		if address == proxy.Host {
 			return open.DialContext(ctx, network, address)
 		}
-		return guarded.DialContext(ctx, network, address)
+		return guarded(ctx, network, address)
 	}
 }
 

@@ -12,8 +12,9 @@ import (
 // A load runs under its own deadline and not under that of the login that began
 // it: a person who leaves must not spoil it for the others.
 type kept[T any] struct {
-	load func(context.Context) (T, *Error)
-	now  func() time.Time
+	load     func(context.Context) (T, *Error)
+	now      func() time.Time
+	patience time.Duration // for a load
 
 	mu      sync.Mutex
 	value   T
@@ -60,7 +61,7 @@ func (k *kept[T]) start(ctx context.Context) *load {
 }
 
 func (k *kept[T]) run(ctx context.Context, l *load) {
-	ctx, cancel := context.WithTimeout(ctx, patience)
+	ctx, cancel := context.WithTimeout(ctx, k.patience)
 	defer cancel()
 	value, failure := k.load(ctx)
 

@@ -44,6 +44,7 @@ type upstream struct {
 	issuer   string
 	hosts    hostSet
 	client   *http.Client
+	patience time.Duration // for all that one step takes
 	places   chan struct{} // so that a hanging upstream cannot eat the whole broker
 
 	discovery kept[*metadata]
@@ -60,7 +61,7 @@ func (u *upstream) Begin(ctx context.Context, a Attempt) (Step, error) {
 	if err := a.complete(); err != nil {
 		return Step{}, err
 	}
-	ctx, cancel := context.WithTimeout(ctx, patience)
+	ctx, cancel := context.WithTimeout(ctx, u.patience)
 	defer cancel()
 	m, err := u.metadata(ctx)
 	if err != nil {
@@ -122,7 +123,7 @@ func (u *upstream) Finish(ctx context.Context, a Attempt, answer url.Values) (*I
 	if err := a.complete(); err != nil {
 		return nil, err
 	}
-	ctx, cancel := context.WithTimeout(ctx, patience)
+	ctx, cancel := context.WithTimeout(ctx, u.patience)
 	defer cancel()
 	code, err := u.readAnswer(ctx, a, answer)
 	if err != nil {
@@ -323,7 +324,7 @@ func (u *upstream) get(ctx context.Context, what, where string, limit int64, acc
 
 // Probe fetches discovery and keys anew, and compares what can be compared.
 func (u *upstream) Probe(ctx context.Context) error {
-	ctx, cancel := context.WithTimeout(ctx, patience)
+	ctx, cancel := context.WithTimeout(ctx, u.patience)
 	defer cancel()
 	if err := u.discovery.start(ctx).wait(ctx); err != nil {
 		return err

@@ -99,7 +99,10 @@ func (p *preset) new(_ context.Context, s Settings) (Provider, error) {
 	if p.hostsOf != nil {
 		hosts = append(slices.Clone(hosts), p.hostsOf(issuer)...)
 	}
-	u := &upstream{preset: p, settings: s, issuer: issuer, places: make(chan struct{}, maxParallel)}
+	u := &upstream{preset: p, settings: s, issuer: issuer, patience: patience, places: make(chan struct{}, maxParallel)}
+	if t := s.Client.Timeout; t > 0 && t < patience {
+		u.patience = t
+	}
 	if u.hosts, err = newHostSet(issuer, hosts...); err != nil {
 		return nil, err
 	}
@@ -111,8 +114,8 @@ func (p *preset) new(_ context.Context, s Settings) (Provider, error) {
 		Transport:     &pinnedTransport{base: base, hosts: u.hosts},
 		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
 	}
-	u.discovery = kept[*metadata]{load: u.discover, now: s.Now}
-	u.keys.kept = kept[[]signingKey]{load: u.fetchKeys, now: s.Now}
+	u.discovery = kept[*metadata]{load: u.discover, now: s.Now, patience: u.patience}
+	u.keys.kept = kept[[]signingKey]{load: u.fetchKeys, now: s.Now, patience: u.patience}
 	return u, nil
 }
 
@@ -150,7 +153,7 @@ func (p *preset) complete(s *Settings) error {
 	}{
 		{"auth_method", &s.AuthMethod, p.defaults.AuthMethod, authMethods},
 		{"trust_email", &s.TrustEmail, "own_domains", trustEmail},
-		{"user_info", &s.UserInfo, "auto", userInfo},
+		{"userinfo", &s.UserInfo, "auto", userInfo},
 	} {
 		if *c.value == "" {
 			*c.value = c.other
