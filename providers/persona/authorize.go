@@ -26,10 +26,11 @@ type authRequest struct {
 func (r *authRequest) has(scope string) bool   { return slices.Contains(r.scopes, scope) }
 func (r *authRequest) asks(prompt string) bool { return slices.Contains(r.prompt, prompt) }
 
-// fault tells whether a redirect can be trusted to carry it.
+// requestError is what is wrong with an authorization request, and whether it
+// may be told to the client or only to the person.
 type requestError struct {
 	code, description string
-	onPage            bool // no redirect: the client or its redirect URI is not known
+	onPage            bool
 }
 
 // authorize answers an authorization request: with the sign-in page, with a
@@ -109,9 +110,11 @@ func (p *Persona) readAuthRequest(q url.Values) (*authRequest, *requestError) {
 	registered := p.redirects[req.redirectURI]
 	p.mu.Unlock()
 	switch {
-	case len(q["client_id"]) != 1 || q.Get("client_id") != p.clientID:
+	case len(q["client_id"]) > 1 || len(q["redirect_uri"]) > 1:
+		return req, &requestError{"invalid_request", "OAuth 2 parameters can only have a single value: client_id, redirect_uri", true}
+	case q.Get("client_id") != p.clientID:
 		return req, &requestError{"invalid_client", fmt.Sprintf("The client_id %q is not known here; this persona knows %q.", q.Get("client_id"), p.clientID), true}
-	case len(q["redirect_uri"]) != 1 || !registered:
+	case !registered:
 		return req, &requestError{"redirect_uri_mismatch", fmt.Sprintf("The redirect_uri %q is not registered. It must be equal to a registered one, byte by byte.", req.redirectURI), true}
 	}
 	fail := func(code, format string, args ...any) (*authRequest, *requestError) {
