@@ -1,23 +1,166 @@
 package directory
 
-// Problem is one fault of a Document: where it is, what is wrong and what would
-// likely be right. It never contains a secret.
-type Problem struct {
-	Path    string // clients[0].redirect_uris[1]
-	Message string
-	Hint    string // the likely fix, or ""
-}
+import (
+	"maps"
+	"slices"
 
-func (p Problem) String() string {
-	text := p.Path + ": " + p.Message
-	if p.Hint != "" {
-		text += " (" + p.Hint + ")"
-	}
-	return text
-}
+	"github.com/handstamp/handstamp/broker/mapping"
+)
 
 // Compile checks a document and makes it ready for requests. It reports every
 // problem at once, in the order of the document; the Snapshot is nil if there is one.
 func Compile(issuer string, d Document) (*Snapshot, []Problem) {
-	return &Snapshot{}, nil
+	c := newCompiler(issuer, d.clone())
+	for i := range c.doc.Providers {
+		c.provider(i)
+	}
+	for i := range c.doc.Clients {
+		c.client(i)
+	}
+	for i := range c.doc.Resources {
+		c.resource(i)
+	}
+	rules := c.rules()
+	if len(c.problems) > 0 {
+		return nil, c.problems
+	}
+	return c.snapshot(rules), nil
+}
+
+// compiler knows every name of a document before it checks the first of them, so
+// that an app may name a resource that stands below it.
+type compiler struct {
+	issuer   string
+	doc      Document
+	problems []Problem
+	root     report
+
+	slugs, clients, audiences map[string]int       // name → its first place
+	owners                    map[string]*Resource // scope → the resource that has it first
+}
+
+func newCompiler(issuer string, d Document) *compiler {
+	c := &compiler{issuer: issuer, doc: d, slugs: map[string]int{}, clients: map[string]int{}, audiences: map[string]int{}, owners: map[string]*Resource{}}
+	c.root = report{problems: &c.problems}
+	for i, p := range slices.Backward(d.Providers) {
+		c.slugs[p.Slug] = i
+	}
+	for i, cl := range slices.Backward(d.Clients) {
+		c.clients[cl.ID] = i
+	}
+	for i := range slices.Backward(d.Resources) {
+		r := &d.Resources[i]
+		c.audiences[r.ID] = i
+		for _, s := range r.Scopes {
+			c.owners[s.Name] = r
+		}
+	}
+	return c
+}
+
+// rules compiles the mapping rules and checks that what they name exists.
+func (c *compiler) rules() *mapping.Rules {
+	rules, problems := mapping.Compile(c.doc.Rules)
+	for _, p := range problems {
+		if p.Index < 0 || p.Index >= len(c.doc.Rules) {
+			c.root.at("rules").say(p.Message, p.Hint)
+		}
+	}
+	for i, rule := range c.doc.Rules {
+		at := c.root.item("rules", i)
+		for _, p := range problems {
+			if p.Index != i {
+				continue
+			}
+			where := at
+			if p.Key != "" {
+				where = at.at(p.Key)
+			}
+			where.say(p.Message, p.Hint)
+		}
+		c.known(at, "providers", "provider", rule.Providers, c.slugs)
+		c.known(at, "clients", "client", rule.Clients, c.clients)
+		for j, s := range rule.Scopes {
+			switch {
+			case isIdentityScope(s):
+				at.item("scopes", j).say(s+" is not given by rules", "a person's own sign-in gives it; the client's scopes say who may ask for it")
+			case c.owners[s] == nil && s != "":
+				at.item("scopes", j).say("no resource has the scope "+s, choose(s, slices.Sorted(maps.Keys(c.owners))))
+			}
+		}
+	}
+	return rules
+}
+
+// known checks a list of names against those that the document defines.
+func (c *compiler) known(at report, list, noun string, names []string, defined map[string]int) {
+	for i, name := range names {
+		switch _, ok := defined[name]; {
+		case !ok || name == "":
+			at.item(list, i).say("there is no "+noun+" "+quoted(name), choose(name, slices.Sorted(maps.Keys(defined))))
+		case slices.Index(names, name) < i:
+			at.item(list, i).say(quoted(name)+" stands twice in this list", "remove one")
+		}
+	}
+}
+
+// snapshot makes the maps once. Nothing can fail any more.
+func (c *compiler) snapshot(rules *mapping.Rules) *Snapshot {
+	s := &Snapshot{issuer: c.issuer, version: version(c.issuer, c.doc), rules: rules, providerBySlug: map[string]*Provider{}, providerByID: map[string]*Provider{},
+		clientByID: map[string]*Client{}, resourceByID: map[string]*Resource{}, resourceOf: c.owners, origins: map[string]bool{}}
+	for i := range c.doc.Providers {
+		p := &c.doc.Providers[i]
+		s.providers = append(s.providers, p)
+		s.providerBySlug[p.Slug] = p
+	}
+	for _, sc := range identityScopes {
+		s.scopes = append(s.scopes, sc.Name)
+	}
+	for i := range c.doc.Resources {
+		r := &c.doc.Resources[i]
+		s.resources = append(s.resources, r)
+		s.resourceByID[r.ID] = r
+		for _, sc := range r.Scopes {
+			s.scopes = append(s.scopes, sc.Name)
+		}
+	}
+	for i := range c.doc.Clients {
+		cl := &c.doc.Clients[i]
+		cl.compiled = compileClient(cl, s)
+		cl.Secrets = nil
+		s.clients = append(s.clients, cl)
+		s.clientByID[cl.ID] = cl
+		for _, o := range cl.AllowedOrigins {
+			if !cl.Disabled {
+				s.origins[o] = true
+			}
+		}
+	}
+	s.claimNames = c.claimNames(rules)
+	return s
+}
+
+// claimNames joins what rules read, what apps may be told and what admit() judges by.
+func (c *compiler) claimNames(rules *mapping.Rules) []string {
+	names := rules.ClaimNames()
+	for _, cl := range c.doc.Clients {
+		for _, s := range cl.Scopes {
+			switch s {
+			case "profile":
+				names = append(names, "name")
+			case "email":
+				names = append(names, "email", "email_verified")
+			case "groups":
+				names = append(names, "groups")
+			}
+		}
+		names = append(names, cl.IDTokenClaims...)
+	}
+	for _, p := range c.doc.Providers {
+		if len(p.AllowedDomains) > 0 {
+			names = append(names, "email", "email_verified")
+		}
+	}
+	slices.Sort(names)
+	return slices.Compact(names)
 }

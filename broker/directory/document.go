@@ -1,6 +1,9 @@
 package directory
 
 import (
+	"maps"
+	"slices"
+
 	"github.com/handstamp/handstamp/broker/mapping"
 	"github.com/handstamp/handstamp/providers"
 )
@@ -30,9 +33,10 @@ type Provider struct {
 	Params       map[string]string `yaml:"params" json:"params"`           // more parameters for the authorization request
 	UserInfo     string            `yaml:"userinfo" json:"userinfo"`       // auto, always, never
 
-	HostedDomain        string `yaml:"hosted_domain" json:"hosted_domain"`               // google: only this Workspace domain
-	AuthorizationServer string `yaml:"authorization_server" json:"authorization_server"` // okta: a custom authorization server
-	Organization        string `yaml:"organization" json:"organization"`                 // auth0: only this organization
+	EndpointHosts       []string `yaml:"endpoint_hosts" json:"endpoint_hosts"`             // hosts beside the issuer's that its discovery may name
+	HostedDomain        string   `yaml:"hosted_domain" json:"hosted_domain"`               // google: only this Workspace domain; "*": any
+	AuthorizationServer string   `yaml:"authorization_server" json:"authorization_server"` // okta: a custom authorization server
+	Organization        string   `yaml:"organization" json:"organization"`                 // auth0: only this organization
 
 	TrustEmail     string   `yaml:"trust_email" json:"trust_email"`         // own_domains, always, never
 	EmailDomains   []string `yaml:"email_domains" json:"email_domains"`     // the domains it is authoritative for
@@ -57,7 +61,7 @@ type Client struct {
 	Public     bool               `yaml:"public" json:"public"`           // it cannot keep a secret: a browser or native app
 	FirstParty bool               `yaml:"first_party" json:"first_party"` // one's own app: no consent page
 	Explain    bool               `yaml:"explain" json:"explain"`         // userinfo tells which rule gave what; for apps one trusts
-	Secrets    []providers.Secret `yaml:"secrets" json:"-"`               // at most two live ones, for rotation
+	Secrets    []providers.Secret `yaml:"secrets" json:"-"`               // at most two live ones, for rotation; a Snapshot keeps digests only
 	AuthMethod string             `yaml:"auth_method" json:"auth_method"` // client_secret_basic, client_secret_post, none; empty: both with a secret
 
 	RedirectURIs           []string `yaml:"redirect_uris" json:"redirect_uris"`
@@ -90,12 +94,34 @@ type Scope struct {
 	Description string `yaml:"description" json:"description"`
 }
 
+// clone copies everything that Compile fills in or keeps, so that a snapshot shares
+// nothing with whoever made the document.
+func (d Document) clone() Document {
+	d.Providers, d.Clients, d.Resources = slices.Clone(d.Providers), slices.Clone(d.Clients), slices.Clone(d.Resources)
+	for i := range d.Providers {
+		p := &d.Providers[i]
+		p.Scopes, p.EndpointHosts, p.Params = slices.Clone(p.Scopes), slices.Clone(p.EndpointHosts), maps.Clone(p.Params)
+		p.EmailDomains, p.AllowedDomains = slices.Clone(p.EmailDomains), slices.Clone(p.AllowedDomains)
+	}
+	for i := range d.Clients {
+		c := &d.Clients[i]
+		c.Secrets, c.RedirectURIs, c.PostLogoutRedirectURIs = slices.Clone(c.Secrets), slices.Clone(c.RedirectURIs), slices.Clone(c.PostLogoutRedirectURIs)
+		c.AllowedOrigins, c.Providers, c.Scopes = slices.Clone(c.AllowedOrigins), slices.Clone(c.Providers), slices.Clone(c.Scopes)
+		c.GrantTypes, c.IDTokenClaims = slices.Clone(c.GrantTypes), slices.Clone(c.IDTokenClaims)
+	}
+	for i := range d.Resources {
+		d.Resources[i].Scopes = slices.Clone(d.Resources[i].Scopes)
+	}
+	return d
+}
+
 // Settings is what the provider's kind is built from. The running parts (client,
 // clock, logger, mapped claims) are the caller's to add.
 func (p *Provider) Settings() providers.Settings {
 	return providers.Settings{Slug: p.Slug, Kind: p.Kind, Issuer: p.Issuer, ClientID: p.ClientID, ClientSecret: p.ClientSecret,
 		Scopes: p.Scopes, AuthMethod: p.AuthMethod, Params: p.Params, TrustEmail: p.TrustEmail, EmailDomains: p.EmailDomains,
-		HostedDomain: p.HostedDomain, AuthorizationServer: p.AuthorizationServer, Organization: p.Organization, UserInfo: p.UserInfo}
+		HostedDomain: p.HostedDomain, AuthorizationServer: p.AuthorizationServer, Organization: p.Organization, UserInfo: p.UserInfo,
+		EndpointHosts: p.EndpointHosts}
 }
 
 // MakesUsers tells whether a first login through this provider makes a local user.
@@ -104,12 +130,7 @@ func (p *Provider) MakesUsers() bool { return p.Signup != SignupExisting }
 // AllowsGrant tells whether the client may use a grant type (RFC 6749 §5.2,
 // unauthorized_client).
 func (c *Client) AllowsGrant(grantType string) bool {
-	for _, g := range c.GrantTypes {
-		if g == grantType {
-			return true
-		}
-	}
-	return false
+	return slices.Contains(c.GrantTypes, grantType)
 }
 
 // RequiresPKCE tells whether an authorization request without a challenge is refused.
@@ -117,12 +138,7 @@ func (c *Client) RequiresPKCE() bool { return c.PKCE != PKCEOptional }
 
 // AllowsOrigin tells whether a page of this origin may call the client's endpoints.
 func (c *Client) AllowsOrigin(origin string) bool {
-	for _, o := range c.AllowedOrigins {
-		if o == origin {
-			return true
-		}
-	}
-	return false
+	return slices.Contains(c.AllowedOrigins, origin)
 }
 
 // The words of the settings. The first of each group is the default.
@@ -148,4 +164,7 @@ const (
 	AuthBasic = "client_secret_basic"
 	AuthPost  = "client_secret_post"
 	AuthNone  = "none"
+
+	GrantCode    = "authorization_code"
+	GrantRefresh = "refresh_token"
 )

@@ -60,13 +60,10 @@ func (s *Snapshot) Providers() []*Provider { return slices.Clone(s.providers) }
 // ProvidersFor lists what a client's chooser may show: enabled and allowed, in the
 // order of the document.
 func (s *Snapshot) ProvidersFor(c *Client) []*Provider {
-	var fit []*Provider
-	for _, p := range s.providers {
-		if !p.Disabled && c.allowsProvider(p.Slug) {
-			fit = append(fit, p)
-		}
+	if current, ok := s.clientByID[c.ID]; ok {
+		return slices.Clone(current.compiled.chooser)
 	}
-	return fit
+	return nil
 }
 
 // Resource finds an API by its audience.

@@ -1,0 +1,194 @@
+package directory
+
+import (
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+
+	"github.com/handstamp/handstamp/broker/oauth"
+)
+
+// minSecret is 128 bits as base64url: secrets are kept as plain SHA-256 digests,
+// which is right for drawn secrets and wrong for chosen ones.
+const minSecret = 22
+
+// client checks one app and fills in its defaults.
+func (c *compiler) client(i int) {
+	cl, at := &c.doc.Clients[i], c.root.item("clients", i)
+	switch {
+	case cl.ID == "":
+		at.at("id").say("id is missing", "a short name such as web; the app sends it as client_id")
+	case !validSlug(cl.ID, "._"):
+		at.at("id").say(quoted(cl.ID)+" is not a client id", "only a-z, 0-9 and - . _ between them, at most 64")
+	case c.clients[cl.ID] != i:
+		at.at("id").say(fmt.Sprintf("the id %s is taken by clients[%d]", cl.ID, c.clients[cl.ID]), "give this client another one")
+	}
+	if cl.Name == "" {
+		cl.Name = cl.ID
+	}
+	at.text("name", cl.Name)
+	at.link("logo", cl.Logo)
+	at.link("policy_uri", cl.PolicyURI)
+	at.link("tos_uri", cl.TOSURI)
+	c.clientCredentials(cl, at)
+	c.clientURIs(cl, at)
+	c.clientGrants(cl, at)
+	c.clientScopes(cl, at)
+	c.known(at, "providers", "provider", cl.Providers, c.slugs)
+	if cl.IDTokenAlg != "" {
+		at.oneOf("id_token_alg", &cl.IDTokenAlg, "RS256", "ES256", "PS256", "EdDSA")
+	}
+}
+
+func (c *compiler) clientCredentials(cl *Client, at report) {
+	at.oneOf("pkce", &cl.PKCE, PKCERequired, PKCEOptional)
+	if cl.Public {
+		if len(cl.Secrets) > 0 {
+			at.at("secrets").say("a public client has no secrets: whoever has the app has them", "remove secrets, or public: true")
+		}
+		if cl.AuthMethod == "" {
+			cl.AuthMethod = AuthNone
+		}
+		if cl.AuthMethod != AuthNone {
+			at.at("auth_method").say("a public client cannot use "+cl.AuthMethod, "remove auth_method, or public: true")
+		}
+		if cl.PKCE == PKCEOptional {
+			at.at("pkce").say("a public client must use PKCE: nothing else binds a code to it (RFC 9700 §2.1.1)", "remove pkce: optional")
+		}
+		return
+	}
+	if cl.AuthMethod != "" {
+		at.oneOf("auth_method", &cl.AuthMethod, AuthBasic, AuthPost, AuthNone)
+	}
+	switch {
+	case cl.AuthMethod == AuthNone:
+		at.at("auth_method").say("only a public client goes without a secret", "add public: true, or remove auth_method")
+	case len(cl.Secrets) == 0:
+		at.at("secrets").say("a client that is not public needs a secret", "for example secrets: [\"${"+envName(cl.ID)+"_SECRET}\"]; for a browser or native app say public: true")
+	case len(cl.Secrets) > 2:
+		at.at("secrets").say("at most two secrets can be live", "keep the new and the previous one")
+	}
+	for i, secret := range cl.Secrets {
+		switch s := secret.Reveal(); {
+		case s == "":
+			at.item("secrets", i).say("the secret is empty", "is the environment variable or file behind it filled?")
+		case len(s) < minSecret:
+			at.item("secrets", i).say(fmt.Sprintf("the secret has fewer than %d characters", minSecret), "draw one: openssl rand -base64 32")
+		case len(s) > 512 || !oauth.CleanText(s):
+			at.item("secrets", i).say("the secret is malformed", "is there a line end in it?")
+		case slices.Index(cl.Secrets, secret) < i:
+			at.item("secrets", i).say("both secrets are the same", "remove one")
+		}
+	}
+}
+
+func (c *compiler) clientURIs(cl *Client, at report) {
+	each := func(list string, values []string, check func(string) error) {
+		for i, uri := range values {
+			if err := check(uri); err != nil {
+				at.item(list, i).say(quoted(uri)+" cannot be registered: "+err.Error(), uriHint(uri, check))
+			} else if slices.Index(values, uri) < i {
+				at.item(list, i).say(quoted(uri)+" stands twice in this list", "remove one")
+			}
+		}
+	}
+	each("redirect_uris", cl.RedirectURIs, oauth.CheckRedirectRegistration)
+	each("post_logout_redirect_uris", cl.PostLogoutRedirectURIs, oauth.CheckRedirectRegistration)
+	each("allowed_origins", cl.AllowedOrigins, oauth.CheckOrigin)
+}
+
+// uriHint guesses the URI that was meant: lower-case host, no trailing slash after
+// an origin, no fragment, https.
+func uriHint(uri string, check func(string) error) string {
+	scheme, rest, ok := strings.Cut(strings.TrimSpace(uri), "://")
+	if !ok {
+		return ""
+	}
+	host, path, _ := strings.Cut(rest, "/")
+	if path, _, _ = strings.Cut(path, "#"); path != "" || strings.Contains(rest, "/") {
+		path = "/" + path
+	}
+	scheme, host = strings.ToLower(scheme), strings.ToLower(strings.TrimSuffix(host, "."))
+	for _, guess := range []string{scheme + "://" + host + path, scheme + "://" + host, "https://" + host + path, "https://" + strings.TrimSuffix(host, ":443")} {
+		if guess != uri && check(guess) == nil {
+			return "write " + guess
+		}
+	}
+	return ""
+}
+
+func (c *compiler) clientGrants(cl *Client, at report) {
+	at.oneOf("refresh_tokens", &cl.RefreshTokens, RefreshNone, RefreshOnline, RefreshOffline)
+	if len(cl.GrantTypes) == 0 {
+		cl.GrantTypes = []string{GrantCode}
+		if cl.RefreshTokens != RefreshNone {
+			cl.GrantTypes = append(cl.GrantTypes, GrantRefresh)
+		}
+	}
+	for i, g := range cl.GrantTypes {
+		where := at.item("grant_types", i)
+		switch {
+		case g == "implicit" || g == "password":
+			where.say(g+" is not offered: OAuth 2.1 removed it", "use authorization_code with PKCE")
+		case g != GrantCode && g != GrantRefresh:
+			where.say("there is no grant type "+quoted(g), choose(g, []string{GrantCode, GrantRefresh}))
+		case slices.Index(cl.GrantTypes, g) < i:
+			where.say(g+" stands twice in this list", "remove one")
+		case g == GrantRefresh && cl.RefreshTokens == RefreshNone:
+			where.say("refresh_token is listed but the client gets no refresh tokens", "set refresh_tokens: online or offline")
+		}
+	}
+	if cl.RefreshTokens != RefreshNone && !slices.Contains(cl.GrantTypes, GrantRefresh) {
+		at.at("refresh_tokens").say("the client would get refresh tokens that it may not use", "add refresh_token to grant_types, or leave grant_types out")
+	}
+	if slices.Contains(cl.GrantTypes, GrantCode) && len(cl.RedirectURIs) == 0 {
+		at.at("redirect_uris").say("redirect_uris is missing", "the address in the app that people come back to, for example https://app.example.com/callback")
+	}
+}
+
+func (c *compiler) clientScopes(cl *Client, at report) {
+	if len(cl.Scopes) == 0 {
+		cl.Scopes = []string{"openid", "profile", "email"}
+		if cl.RefreshTokens == RefreshOffline {
+			cl.Scopes = append(cl.Scopes, "offline_access")
+		}
+	}
+	for i, s := range cl.Scopes {
+		where := at.item("scopes", i)
+		switch {
+		case strings.HasPrefix(s, reserved):
+			where.say(s+" is reserved for the broker's own administration", "remove it")
+		case !isIdentityScope(s) && c.owners[s] == nil:
+			where.say("there is no scope "+quoted(s), choose(s, c.scopeNames()))
+		case slices.Index(cl.Scopes, s) < i:
+			where.say(s+" stands twice in this list", "remove one")
+		case s == "offline_access" && cl.RefreshTokens != RefreshOffline:
+			where.say("offline_access does nothing while refresh_tokens is "+cl.RefreshTokens, "set refresh_tokens: offline, or remove the scope")
+		}
+	}
+	if cl.RefreshTokens == RefreshOffline && !slices.Contains(cl.Scopes, "offline_access") {
+		at.at("scopes").say("refresh_tokens is offline but the client may not ask for offline_access", "add offline_access to scopes")
+	}
+	if _, ok := c.audiences[cl.DefaultResource]; cl.DefaultResource != "" && !ok {
+		at.at("default_resource").say("there is no resource "+quoted(cl.DefaultResource), choose(cl.DefaultResource, slices.Sorted(maps.Keys(c.audiences))))
+	}
+	for i, name := range cl.IDTokenClaims {
+		switch scope, ok := releasable[name]; {
+		case !ok:
+			at.item("id_token_claims", i).say("the ID token cannot carry "+quoted(name), choose(name, slices.Sorted(maps.Keys(releasable))))
+		case !slices.Contains(cl.Scopes, scope):
+			at.item("id_token_claims", i).say(name+" is released by the scope "+scope+", which this client may not ask for", "add "+scope+" to scopes")
+		}
+	}
+}
+
+// scopeNames lists every scope that a client can be allowed.
+func (c *compiler) scopeNames() []string {
+	names := slices.Collect(maps.Keys(c.owners))
+	for _, s := range identityScopes {
+		names = append(names, s.Name)
+	}
+	slices.Sort(names)
+	return names
+}

@@ -1,0 +1,161 @@
+package directory
+
+import (
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+
+	"github.com/handstamp/handstamp/broker/oauth"
+	"github.com/handstamp/handstamp/providers"
+)
+
+// provider checks one provider and fills in its defaults.
+func (c *compiler) provider(i int) {
+	p, at := &c.doc.Providers[i], c.root.item("providers", i)
+	switch {
+	case p.Slug == "":
+		at.at("slug").say("slug is missing", "a short name such as google; it becomes part of the redirect URI /callback/google")
+	case !validSlug(p.Slug, ""):
+		at.at("slug").say(quoted(p.Slug)+" is not a slug", "only a-z, 0-9 and - between them, at most 64")
+	case c.slugs[p.Slug] != i:
+		at.at("slug").say(fmt.Sprintf("the slug %s is taken by providers[%d]", p.Slug, c.slugs[p.Slug]), "people are known by it: give this provider another one")
+	}
+	c.providerKind(p, at)
+	at.text("title", p.Title)
+	at.link("icon", p.Icon)
+	c.providerCredentials(p, at)
+	c.providerRequest(p, at)
+	c.providerPolicy(p, at)
+}
+
+func (c *compiler) providerKind(p *Provider, at report) {
+	kind, ok := providers.Lookup(p.Kind)
+	if !ok {
+		var names []string
+		for _, k := range providers.Kinds() {
+			names = append(names, k.Name)
+		}
+		message := "there is no kind " + quoted(p.Kind)
+		if p.Kind == "" {
+			message = "kind is missing"
+		}
+		at.at("kind").say(message, choose(p.Kind, names))
+		return
+	}
+	if p.Title == "" {
+		p.Title = kind.Title
+	}
+	if _, err := kind.Issuer(p.Settings()); err != nil {
+		at.at("issuer").say(err.Error(), "")
+	}
+	for _, only := range []struct{ key, value, kind string }{
+		{"hosted_domain", p.HostedDomain, "google"},
+		{"authorization_server", p.AuthorizationServer, "okta"},
+		{"organization", p.Organization, "auth0"},
+	} {
+		if only.value != "" && p.Kind != only.kind {
+			at.at(only.key).say(fmt.Sprintf("%s means nothing to kind %s", only.key, p.Kind), "it belongs to kind "+only.kind+"; remove it, or use a rule")
+		}
+	}
+}
+
+func (c *compiler) providerCredentials(p *Provider, at report) {
+	if p.ClientID == "" {
+		at.at("client_id").say("client_id is missing", "the provider's console shows it when you register the broker there")
+	} else if len(p.ClientID) > 512 || !oauth.CleanText(p.ClientID) {
+		at.at("client_id").say("client_id is malformed", "copy it again")
+	}
+	if p.AuthMethod != "" {
+		at.oneOf("auth_method", &p.AuthMethod, AuthBasic, AuthPost, AuthNone)
+	}
+	switch secret := p.ClientSecret.Reveal(); {
+	case p.AuthMethod == AuthNone && secret != "":
+		at.at("client_secret").say("there is a secret although auth_method is none", "remove one of the two")
+	case p.AuthMethod != AuthNone && secret == "":
+		at.at("client_secret").say("client_secret is missing or empty", "for example client_secret: ${"+envName(p.Slug)+"_CLIENT_SECRET}; without a secret say auth_method: none")
+	case len(secret) > 4096 || !oauth.CleanText(secret):
+		at.at("client_secret").say("client_secret is malformed", "is there a line end in it?")
+	}
+}
+
+func envName(slug string) string {
+	if !validSlug(slug, "") {
+		return "PROVIDER"
+	}
+	return strings.ToUpper(strings.ReplaceAll(slug, "-", "_"))
+}
+
+// drawn are the parameters that the broker draws or checks by itself; a setting
+// that replaced one would switch a protection off.
+var drawn = []string{"client_id", "client_secret", "redirect_uri", "response_type", "response_mode", "scope", "state", "nonce", "code_challenge", "code_challenge_method",
+	"request", "request_uri", "registration", "id_token_hint", "max_age", "claims"}
+
+func (c *compiler) providerRequest(p *Provider, at report) {
+	for i, s := range p.Scopes {
+		if !oauth.ValidScope(s) {
+			at.item("scopes", i).say(quoted(s)+" is not a scope", "one scope a line, without spaces")
+		}
+	}
+	if len(p.Scopes) > 0 && !slices.Contains(p.Scopes, "openid") {
+		at.at("scopes").say("openid is missing: without it there is no ID token to know the person by", "add openid, or remove scopes for the kind's default")
+	}
+	for _, name := range slices.Sorted(maps.Keys(p.Params)) {
+		where := at.at("params." + name)
+		switch value := p.Params[name]; {
+		case slices.Contains(drawn, name):
+			where.say(name+" is set by the broker for every login", "remove it")
+		case name == "" || len(name) > 64 || len(value) > 1024 || !oauth.CleanText(name+value):
+			where.say("the parameter is malformed", "")
+		}
+	}
+	for i, host := range p.EndpointHosts {
+		if host == "" || strings.ContainsAny(host, "/@*?# ") || host != strings.ToLower(host) || !oauth.CleanText(host) {
+			at.item("endpoint_hosts", i).say(quoted(host)+" is not a host", "only the host, in lower case: login.example.com")
+		}
+	}
+	at.oneOf("userinfo", &p.UserInfo, UserInfoAuto, UserInfoAlways, UserInfoNever)
+}
+
+func (c *compiler) providerPolicy(p *Provider, at report) {
+	at.oneOf("trust_email", &p.TrustEmail, TrustOwnDomains, TrustAlways, TrustNever)
+	at.oneOf("signup", &p.Signup, SignupAutomatic, SignupExisting)
+	domains(at, "email_domains", p.EmailDomains)
+	domains(at, "allowed_domains", p.AllowedDomains)
+	if h := p.HostedDomain; h != "" && h != "*" && !validDomain(h) {
+		at.at("hosted_domain").say(quoted(h)+" is not a domain", domainHint(h))
+	}
+	if p.MaxUpstreamAge < 0 {
+		at.at("max_upstream_age").say("max_upstream_age is negative", "")
+	}
+	for i, d := range p.AllowedDomains {
+		switch {
+		case p.TrustEmail == TrustNever:
+			at.item("allowed_domains", i).say("nobody can come in: with trust_email never, no address counts as verified", "set trust_email: own_domains and email_domains")
+		case p.TrustEmail == TrustOwnDomains && p.Kind != "google" && !slices.Contains(p.EmailDomains, d):
+			at.item("allowed_domains", i).say("nobody of "+quoted(d)+" can come in: this provider is not trusted to verify its addresses", "add it to email_domains, or set trust_email: always")
+		}
+	}
+}
+
+func domains(at report, list string, values []string) {
+	for i, d := range values {
+		switch {
+		case !validDomain(d):
+			at.item(list, i).say(quoted(d)+" is not a domain", domainHint(d))
+		case slices.Index(values, d) < i:
+			at.item(list, i).say(quoted(d)+" stands twice in this list", "remove one")
+		}
+	}
+}
+
+// domainHint guesses what was meant.
+func domainHint(d string) string {
+	guess := strings.ToLower(strings.TrimSpace(d))
+	guess = strings.TrimPrefix(strings.TrimPrefix(strings.TrimPrefix(guess, "@"), "*."), "https://")
+	guess = strings.TrimSuffix(strings.TrimSuffix(guess, "/"), ".")
+	if guess != d && validDomain(guess) {
+		return "write " + guess
+	}
+	return "a lower-case name such as acme.example; a name in another script as xn--…"
+}

@@ -1,0 +1,98 @@
+package directory
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+)
+
+// Problem is one fault of a Document: where it is, what is wrong and what would
+// likely be right. It never contains a secret.
+type Problem struct {
+	Path    string // clients[0].redirect_uris[1]
+	Message string
+	Hint    string // the likely fix, or ""
+}
+
+func (p Problem) String() string {
+	text := p.Path + ": " + p.Message
+	if p.Hint != "" {
+		text += " (" + p.Hint + ")"
+	}
+	return text
+}
+
+// report collects problems below one path of the document.
+type report struct {
+	path     string
+	problems *[]Problem
+}
+
+func (r report) at(path string) report {
+	if r.path != "" && !strings.HasPrefix(path, "[") {
+		path = "." + path
+	}
+	return report{r.path + path, r.problems}
+}
+
+func (r report) item(list string, i int) report { return r.at(fmt.Sprintf("%s[%d]", list, i)) }
+
+func (r report) say(message, hint string) {
+	*r.problems = append(*r.problems, Problem{r.path, message, hint})
+}
+
+// oneOf checks a word of the settings; the first of words is the default.
+func (r report) oneOf(key string, value *string, words ...string) {
+	if *value == "" {
+		*value = words[0]
+	}
+	if !slices.Contains(words, *value) {
+		r.at(key).say(fmt.Sprintf("%q is not a value of %s", *value, key), choose(*value, words))
+	}
+}
+
+// choose is the hint for a word that is none of words.
+func choose(got string, words []string) string {
+	if near := nearest(got, words); near != "" {
+		return "did you mean " + near + "?"
+	}
+	if len(words) == 0 {
+		return ""
+	}
+	return "one of: " + strings.Join(words, ", ")
+}
+
+// nearest finds the one word that a typing slip away was meant.
+func nearest(got string, words []string) string {
+	best, limit := "", 1+len(got)/4
+	for _, w := range words {
+		if d := distance(strings.ToLower(got), strings.ToLower(w)); d <= limit {
+			best, limit = w, d-1
+		}
+	}
+	return best
+}
+
+// distance counts the insertions, deletions and replacements between two words.
+func distance(a, b string) int {
+	if max(len(a), len(b)) > 128 {
+		return 128
+	}
+	row := make([]int, len(b)+1)
+	for j := range row {
+		row[j] = j
+	}
+	for i := range len(a) {
+		diagonal := row[0]
+		row[0] = i + 1
+		for j := range len(b) {
+			cost := diagonal
+			if a[i] != b[j] {
+				cost++
+			}
+			diagonal = row[j+1]
+			row[j+1] = min(cost, row[j]+1, diagonal+1)
+		}
+	}
+	return row[len(b)]
+}
