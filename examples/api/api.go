@@ -1,17 +1,130 @@
-// Package api is a small internal API that trusts Handstamp's access tokens.
+// Package api is a small internal API that trusts Handstamp's access tokens. It
+// imports nothing of Handstamp but the guard.
+//
+//	GET  /items   needs the scope items:read
+//	POST /items   needs the scope items:write
+//
+// The guard checks each token by itself: no request here makes a request there.
 package api
 
 import (
+	"encoding/json"
 	"errors"
 	"net/http"
+	"strings"
+	"sync"
+
+	"github.com/handstamp/handstamp/guard"
 )
 
 // Config says whose tokens count here.
 type Config struct {
-	Issuer     string
-	Audience   string
-	HTTPClient *http.Client // for the broker's keys; a hardened one when nil
+	Issuer     string       // the broker's issuer
+	Audience   string       // this API's resource id in the broker's settings
+	HTTPClient *http.Client // fetches the broker's keys; the guard's own when nil
 }
 
-// New returns the API's handler. It starts while the broker is down.
-func New(c Config) (http.Handler, error) { return nil, errors.New("not yet") }
+// New returns the API. It starts while the broker is down: keys are fetched when
+// the first token comes.
+func New(c Config) (http.Handler, error) {
+	var opts []guard.Option
+	if c.HTTPClient != nil {
+		opts = append(opts, guard.WithHTTPClient(c.HTTPClient))
+	}
+	g, err := guard.New(c.Issuer, c.Audience, opts...)
+	if err != nil {
+		return nil, err
+	}
+	return Handler(g), nil
+}
+
+// Handler returns the API behind a guard of yours; tests pass one of guardtest.
+func Handler(g *guard.Guard) http.Handler {
+	s := &shelf{items: []string{"A brass key", "A jar of ink", "A rubber stamp"}}
+	mux := http.NewServeMux()
+	mux.Handle("GET /items", g.Require("items:read")(http.HandlerFunc(s.list)))
+	mux.Handle("POST /items", g.Require("items:write")(http.HandlerFunc(s.add)))
+	mux.HandleFunc("GET /livez", func(w http.ResponseWriter, _ *http.Request) {
+		answer(w, http.StatusOK, map[string]string{"status": "ok"})
+	})
+	mux.HandleFunc("/", func(w http.ResponseWriter, r *http.Request) {
+		if r.URL.Path == "/items" {
+			w.Header().Set("Allow", "GET, HEAD, POST")
+			refuse(w, http.StatusMethodNotAllowed, "items can be read and added")
+			return
+		}
+		refuse(w, http.StatusNotFound, "there is nothing at this address")
+	})
+	return mux
+}
+
+// shelf holds the items, in memory.
+type shelf struct {
+	mu    sync.Mutex
+	items []string
+}
+
+const room = 100 // items that fit
+
+func (s *shelf) list(w http.ResponseWriter, r *http.Request) {
+	token, _ := guard.From(r.Context())
+	s.mu.Lock()
+	items := append([]string(nil), s.items...)
+	s.mu.Unlock()
+	answer(w, http.StatusOK, map[string]any{"items": items, "asked_by": caller(token)})
+}
+
+func (s *shelf) add(w http.ResponseWriter, r *http.Request) {
+	name, err := readItem(w, r)
+	if err != nil {
+		refuse(w, http.StatusBadRequest, err.Error())
+		return
+	}
+	token, _ := guard.From(r.Context())
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if len(s.items) >= room {
+		refuse(w, http.StatusConflict, "the shelf is full")
+		return
+	}
+	s.items = append(s.items, name)
+	answer(w, http.StatusCreated, map[string]any{"added": name, "asked_by": caller(token)})
+}
+
+// caller is what the token says about who asks and through which app.
+func caller(t *guard.Token) map[string]any {
+	return map[string]any{"subject": t.Subject, "client": t.ClientID, "roles": t.Roles}
+}
+
+func readItem(w http.ResponseWriter, r *http.Request) (string, error) {
+	var in struct {
+		Name string `json:"name"`
+	}
+	d := json.NewDecoder(http.MaxBytesReader(w, r.Body, 4<<10))
+	d.DisallowUnknownFields()
+	if err := d.Decode(&in); err != nil || d.More() {
+		return "", errors.New(`send one JSON object with a "name"`)
+	}
+	if in.Name = strings.TrimSpace(in.Name); in.Name == "" || len(in.Name) > 100 {
+		return "", errors.New("a name has 1 to 100 bytes")
+	}
+	return in.Name, nil
+}
+
+func answer(w http.ResponseWriter, status int, v any) {
+	body, err := json.Marshal(v)
+	if err != nil {
+		status, body = http.StatusInternalServerError, []byte(`{"error":"server_error"}`)
+	}
+	h := w.Header()
+	h.Set("Content-Type", "application/json")
+	h.Set("Cache-Control", "no-store")
+	h.Set("X-Content-Type-Options", "nosniff")
+	w.WriteHeader(status)
+	_, _ = w.Write(append(body, '\n'))
+}
+
+func refuse(w http.ResponseWriter, status int, why string) {
+	word := map[int]string{400: "invalid_request", 404: "not_found", 405: "method_not_allowed", 409: "conflict"}[status]
+	answer(w, status, map[string]string{"error": word, "error_description": why})
+}
