@@ -1,5 +1,3 @@
-//go:build unfinished
-
 // Package broker is the walk through a login and the doors that lead to it.
 //
 //	app ──▶ authorize ─▶ choose ─▶ upstream ┄┄▶ the identity provider
@@ -55,6 +53,7 @@ type Directory struct {
 
 // Broker is the OpenID Provider toward apps and the relying party toward providers.
 type Broker struct {
+	name     string // the issuer, exactly as configured
 	issuer   *url.URL
 	db       *storage.DB
 	jar      *session.Jar
@@ -66,6 +65,7 @@ type Broker struct {
 	log      *slog.Logger
 	now      func() time.Time
 	spent    *spentStates
+	guesses  *guesses
 	dir      atomic.Pointer[Directory]
 	meta     atomic.Pointer[document]
 	engine   *gin.Engine
@@ -78,10 +78,10 @@ func New(o Options, d *Directory) (*Broker, error) {
 	if err != nil || issuer.Host == "" {
 		return nil, fmt.Errorf("issuer %q is not a URL", o.Issuer)
 	}
-	b := &Broker{issuer: issuer, db: o.DB, ring: o.Ring, pages: o.Pages, life: o.Life, log: o.Logger, now: o.Now,
+	b := &Broker{name: o.Issuer, issuer: issuer, db: o.DB, ring: o.Ring, pages: o.Pages, life: o.Life, log: o.Logger, now: o.Now,
 		jar:      session.NewJar(issuer, o.Sealer, o.Life.Transaction, o.Now),
 		verifier: &tokens.Verifier{Issuer: o.Issuer, Keys: o.Ring, Now: o.Now},
-		spent:    newSpentStates(o.Life.Transaction, o.Now)}
+		spent:    newSpentStates(2*o.Life.Transaction, o.Now), guesses: newGuesses(o.Now)}
 	b.desk = &grant.Desk{DB: o.DB, Now: o.Now, Life: o.Life,
 		Mint: &tokens.Mint{Issuer: o.Issuer, Ring: o.Ring, Now: o.Now, AccessTTL: o.Life.Access, IDTTL: o.Life.ID}}
 	if err := b.Swap(d); err != nil {
@@ -90,9 +90,10 @@ func New(o Options, d *Directory) (*Broker, error) {
 	return b, b.routes(o.TrustedProxies)
 }
 
-// Swap makes a new directory the one that every later request sees.
+// Swap makes a new directory the one that every later request sees. It is also
+// called after a rotation that changed the algorithms we sign with.
 func (b *Broker) Swap(d *Directory) error {
-	meta, err := b.discoveryDocument(d)
+	meta, err := b.describe(d)
 	if err != nil {
 		return err
 	}
@@ -143,7 +144,7 @@ func (b *Broker) routes(trusted []string) error {
 	g.GET("/jwks", b.jwks)
 	g.GET("/assets/*file", gin.WrapH(http.StripPrefix(base, b.pages.Assets())))
 	e.GET("/.well-known/oauth-authorization-server"+base, b.discovery) // RFC 8414 §3.1
-	e.GET("/livez", b.livez)
+	e.GET("/livez", b.livez)                                           // the two for a balancer: any Host, outside the issuer path
 	e.GET("/readyz", b.readyz)
 
 	e.NoRoute(b.page(notFound))

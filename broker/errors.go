@@ -1,5 +1,3 @@
-//go:build unfinished
-
 package broker
 
 import (
@@ -12,6 +10,7 @@ import (
 	"github.com/gin-gonic/gin"
 
 	"github.com/handstamp/handstamp/broker/directory"
+	"github.com/handstamp/handstamp/broker/grant"
 	"github.com/handstamp/handstamp/broker/oauth"
 	"github.com/handstamp/handstamp/broker/page"
 )
@@ -64,20 +63,15 @@ func (b *Broker) page(h handler) gin.HandlerFunc {
 		var be *backError
 		if errors.As(err, &be) {
 			note(c, be.err.Code, be.err)
-			if be.err.Code == oauth.AccessDenied || b.trusted(be.request) {
-				b.respond(c, be.request, url.Values{"error": {be.err.Code}, "error_description": {be.err.Description}})
+			if err = b.respond(c, be.request, url.Values{"error": {be.err.Code}, "error_description": {be.err.Description}}); err == nil {
 				return
 			}
-			err = refuse(http.StatusBadRequest, "The app asked for something that cannot be done.", be.err)
 		}
 		b.showError(c, err)
 	}
 }
 
-// trusted tells whether an automatic error redirect may go to the app. Only
-// clients that an admin registered exist, so all may.
-func (b *Broker) trusted(r *oauth.AuthRequest) bool { return r != nil && r.RedirectURI != "" }
-
+// showError writes the page for the person: one sentence, a reference, no detail.
 func (b *Broker) showError(c *gin.Context, err error) {
 	pe := &pageError{status: http.StatusInternalServerError, sentence: "Something went wrong on our side. Please try again.", cause: err}
 	var oe *oauth.Error
@@ -159,6 +153,9 @@ func (b *Broker) bearer(h handler) gin.HandlerFunc {
 		}
 	}
 }
+
+// unavailable answers a storage failure: 503 and try again, never a false success.
+func unavailable(err error) error { return grant.Unavailable(err) }
 
 func asOAuth(err error) *oauth.Error {
 	var e *oauth.Error

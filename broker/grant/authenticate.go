@@ -1,5 +1,3 @@
-//go:build unfinished
-
 package grant
 
 import (
@@ -40,6 +38,15 @@ func Authenticate(snap *directory.Snapshot, authorization []string, form url.Val
 		return nil, refused("client " + c.ID + " is disabled")
 	}
 	return c, nil
+}
+
+// Named returns the client a request claims to come from, before anything is proven.
+func Named(authorization []string, form url.Values) string {
+	id, _, _, err := credentials(authorization, form)
+	if err != nil {
+		return ""
+	}
+	return id
 }
 
 // credentials reads the one mechanism used; two at once are refused (RFC 6749 §2.3).

@@ -1,5 +1,3 @@
-//go:build unfinished
-
 package grant
 
 import (
@@ -7,7 +5,6 @@ import (
 	"errors"
 	"slices"
 
-	"github.com/handstamp/handstamp/broker/directory"
 	"github.com/handstamp/handstamp/broker/oauth"
 	"github.com/handstamp/handstamp/storage"
 	"github.com/handstamp/handstamp/tokens"
@@ -41,27 +38,18 @@ func (authorizationCode) Redeem(ctx context.Context, r *Request) (*Proof, error)
 		return nil, codeRefused(err)
 	}
 	g := &taken.Grant
-	if refusal := stillAdmitted(r, g); refusal != nil {
-		return nil, revoke(ctx, r, g.ID, refusal)
+	if refusal := StillAdmitted(r.Snapshot, r.Client, g); refusal != nil {
+		return nil, revoke(ctx, r, g.ID, refusal.ForOperator)
 	}
 	return r.proof(g, g.Scopes, g.Nonce, taken.RefreshToken), nil
 }
 
-// stillAdmitted asks admit() about a stored grant: user, client and provider as they are now.
-func stillAdmitted(r *Request, g *storage.Grant) *directory.Refusal {
-	p, ok := r.Snapshot.ProviderByID(g.ProviderID)
-	if !ok {
-		return &directory.Refusal{Code: oauth.AccessDenied, ForOperator: "the provider of the grant is gone"}
-	}
-	claims, _ := g.Claims[factPerson].(map[string]any)
-	return Admitted(r.Snapshot, r.Client, Subject{User: g.User, Provider: p, Claims: claims})
-}
-
-func revoke(ctx context.Context, r *Request, grantID string, refusal *directory.Refusal) error {
-	if err := r.Desk.DB.RevokeGrant(ctx, r.Actor, grantID, refusal.ForOperator); err != nil {
+// revoke ends a grant that policy no longer allows, and says invalid_grant.
+func revoke(ctx context.Context, r *Request, grantID, why string) error {
+	if err := r.Desk.DB.RevokeGrant(ctx, r.Actor, grantID, why); err != nil {
 		return Unavailable(err)
 	}
-	return oauth.E(oauth.InvalidGrant, "the grant is no longer valid").Because(reason(refusal.ForOperator))
+	return oauth.E(oauth.InvalidGrant, "the grant is no longer valid").Because(reason(why))
 }
 
 // codeRefused gives every wrong code the same answer; the cause is for the operator.

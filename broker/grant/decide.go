@@ -1,11 +1,11 @@
-//go:build unfinished
-
 package grant
 
 import (
 	"encoding/json"
 	"slices"
+	"strconv"
 	"strings"
+	"time"
 
 	"github.com/handstamp/handstamp/broker/directory"
 	"github.com/handstamp/handstamp/broker/mapping"
@@ -19,16 +19,17 @@ type Subject struct {
 	New      bool // no row yet: this is the first login
 	Provider *directory.Provider
 	Claims   map[string]any // everything upstream said
+	ClaimsAt time.Time      // when upstream said it; zero while the answer is not stored yet
 }
 
 // Decided is what a client gets for a subject, with the reasons.
 type Decided struct {
-	Target   directory.Target
-	Scopes   []string
-	Roles    []string
-	Claims   map[string]any // see Facts
-	Trace    []byte         // JSON of []mapping.Step
-	Snapshot string
+	Target directory.Target
+	Scopes []string
+	Roles  []string
+	Claims map[string]any // see Facts
+	Trace  []byte         // JSON of []mapping.Step
+	Basis  string         // directory version and age of the upstream answer: when neither changed, neither did the decision
 }
 
 // Facts is the layout of storage.Grant.Claims: what a grant carries besides scopes.
@@ -55,12 +56,23 @@ func Decide(s *directory.Snapshot, c *directory.Client, who Subject, resources, 
 		return nil, nil, oauth.E(oauth.ServerError, "the decision could not be recorded").Because(err)
 	}
 	return &Decided{Target: target, Scopes: intersect(target.Scopes, d.Scopes, c), Roles: d.Roles, Trace: trace,
-		Snapshot: s.Version(), Claims: map[string]any{factAccess: d.Claims, factPerson: person(who, d.Claims)}}, nil, nil
+		Basis: basis(s, who.ClaimsAt), Claims: map[string]any{factAccess: d.Claims, factPerson: person(who, d.Claims)}}, nil, nil
 }
 
-// Admitted asks admit() alone, for paths that give nothing new (userinfo).
-func Admitted(s *directory.Snapshot, c *directory.Client, who Subject) *directory.Refusal {
-	return s.Admit(admission(c, who, nil))
+// basis names what a decision stood on.
+func basis(s *directory.Snapshot, claimsAt time.Time) string {
+	return s.Version() + "@" + strconv.FormatInt(claimsAt.UnixMicro(), 36)
+}
+
+// StillAdmitted asks admit() alone, on paths that give nothing new: user, client and
+// provider of a stored grant as they are now.
+func StillAdmitted(s *directory.Snapshot, c *directory.Client, g *storage.Grant) *directory.Refusal {
+	p, ok := s.ProviderByID(g.ProviderID)
+	if !ok {
+		return &directory.Refusal{Code: oauth.AccessDenied, ForPerson: "this provider is gone", ForOperator: "the provider of the grant is gone"}
+	}
+	claims, _ := g.Claims[factPerson].(map[string]any)
+	return s.Admit(admission(c, Subject{User: g.User, Provider: p, Claims: claims}, nil))
 }
 
 func judge(s *directory.Snapshot, c *directory.Client, who Subject) (*mapping.Decision, *directory.Refusal) {
@@ -109,16 +121,16 @@ func person(who Subject, extra map[string]any) map[string]any {
 	if who.User.Email != "" {
 		p["email"], p["email_verified"] = who.User.Email, who.User.EmailVerified
 	}
-	if groups := strings1(who.Claims["groups"]); len(groups) > 0 {
+	if groups := stringList(who.Claims["groups"]); len(groups) > 0 {
 		p["groups"] = groups
 	}
-	if groups := strings1(extra["groups"]); len(groups) > 0 {
+	if groups := stringList(extra["groups"]); len(groups) > 0 {
 		p["groups"] = groups
 	}
 	return p
 }
 
-func strings1(v any) []string {
+func stringList(v any) []string {
 	var out []string
 	switch list := v.(type) {
 	case []string:

@@ -1,5 +1,3 @@
-//go:build unfinished
-
 // Package grant answers the token endpoint: it knows who the client is, what it
 // proved, and what the person behind the proof may still have today.
 //
@@ -31,11 +29,19 @@ type Desk struct {
 	Life Lifetimes
 }
 
-// Lifetimes are the ones that the token endpoint spends.
+// Lifetimes are how long everything lives; configs has the table of defaults.
 type Lifetimes struct {
-	Access, ID, Code                                       time.Duration
-	RefreshIdle, RefreshAbsolute, RefreshGrace             time.Duration
-	SessionIdle, SessionAbsolute, Transaction, UpstreamAge time.Duration
+	Access, ID, Code, Transaction              time.Duration
+	SessionIdle, SessionAbsolute               time.Duration
+	RefreshIdle, RefreshAbsolute, RefreshGrace time.Duration
+	MaxUpstreamAge                             time.Duration // how long rules may work on the last upstream answer; a provider may say otherwise
+}
+
+func (l Lifetimes) upstreamAge(p *directory.Provider) time.Duration {
+	if p.MaxUpstreamAge > 0 {
+		return time.Duration(p.MaxUpstreamAge)
+	}
+	return l.MaxUpstreamAge
 }
 
 // Request is one authenticated token request.
@@ -96,7 +102,7 @@ func (r *Request) Answer(ctx context.Context) (*Answer, error) {
 	if !ok {
 		return nil, oauth.E(oauth.UnsupportedGrantType, "this grant_type is not supported")
 	}
-	if !allowed(r.Client, name) {
+	if !r.Client.AllowsGrant(name) {
 		return nil, oauth.E(oauth.UnauthorizedClient, "this client may not use this grant_type")
 	}
 	proof, err := g.Redeem(ctx, r)
@@ -120,21 +126,4 @@ func (r *Request) coin(ctx context.Context, p *Proof) (*Answer, error) {
 		}
 	}
 	return a, nil
-}
-
-// allowed tells whether a client may use a grant type. Every client may redeem
-// its codes; refreshing needs the client's permission to hold refresh tokens.
-func allowed(c *directory.Client, grantType string) bool {
-	switch grantType {
-	case "authorization_code":
-		return len(c.RedirectURIs) > 0
-	case "refresh_token":
-		return c.RefreshTokens == "online" || c.RefreshTokens == "offline"
-	}
-	for _, g := range c.GrantTypes {
-		if g == grantType {
-			return true
-		}
-	}
-	return false
 }

@@ -1,5 +1,3 @@
-//go:build unfinished
-
 package grant
 
 import (
@@ -29,49 +27,68 @@ func (refreshToken) Redeem(ctx context.Context, r *Request) (*Proof, error) {
 	if err != nil {
 		return nil, refreshRefused(err)
 	}
+	if !f.Current { // a retry within the grace, or a theft: storage decides before anything else is looked at
+		next, err := r.Desk.DB.RotateRefresh(ctx, r.Actor, f, r.Desk.Life.RefreshGrace, storage.GrantUpdate{})
+		if err != nil {
+			return nil, refreshRefused(err)
+		}
+		return r.refreshed(f, next)
+	}
 	update, err := again(ctx, r, f)
 	if err != nil {
 		return nil, err
 	}
-	scopes, oerr := narrowed(r.Form.Get("scope"), f.Grant.Scopes)
-	if oerr != nil {
-		return nil, oerr
+	if _, oerr := narrowed(r.Form.Get("scope"), f.Grant.Scopes); oerr != nil {
+		return nil, oerr // before the rotation: a mistake in the request costs no token
 	}
 	next, err := r.Desk.DB.RotateRefresh(ctx, r.Actor, f, r.Desk.Life.RefreshGrace, update)
 	if err != nil {
 		return nil, refreshRefused(err)
 	}
+	return r.refreshed(f, next)
+}
+
+func (r *Request) refreshed(f *storage.Refresh, next string) (*Proof, error) {
+	if refusal := StillAdmitted(r.Snapshot, r.Client, &f.Grant); refusal != nil {
+		return nil, oauth.E(oauth.InvalidGrant, "the grant is no longer valid").Because(reason(refusal.ForOperator))
+	}
+	scopes, oerr := narrowed(r.Form.Get("scope"), f.Grant.Scopes)
+	if oerr != nil {
+		return nil, oerr
+	}
 	return r.proof(&f.Grant, scopes, "", next), nil
 }
 
-// again decides anew whenever the directory or the upstream claims changed since
+// again decides anew whenever the directory or the upstream's claims changed since
 // the grant was made, and otherwise asks admit() alone. It updates f.Grant.
 func again(ctx context.Context, r *Request, f *storage.Refresh) (storage.GrantUpdate, error) {
-	g := &f.Grant
-	if g.Snapshot == r.Snapshot.Version() {
-		if refusal := stillAdmitted(r, g); refusal != nil {
-			return storage.GrantUpdate{}, revoke(ctx, r, g.ID, refusal)
-		}
-		return storage.GrantUpdate{}, nil
-	}
+	g, none := &f.Grant, storage.GrantUpdate{}
 	p, ok := r.Snapshot.ProviderByID(g.ProviderID)
 	if !ok {
-		return storage.GrantUpdate{}, revoke(ctx, r, g.ID, stillAdmitted(r, g))
+		return none, revoke(ctx, r, g.ID, "the provider of the grant is gone")
 	}
-	if limit := r.Desk.Life.UpstreamAge; limit > 0 && r.Desk.Now().Sub(f.Identity.ClaimsAt) > limit {
-		return storage.GrantUpdate{}, oauth.E(oauth.InvalidGrant, "the person must sign in again").Because(reason("the upstream answer is older than max_upstream_age"))
+	if limit := r.Desk.Life.upstreamAge(p); limit > 0 && r.Desk.Now().Sub(f.Identity.ClaimsAt) > limit {
+		return none, oauth.E(oauth.InvalidGrant, "the person must sign in again").Because(reason("the upstream answer is older than max_upstream_age"))
 	}
-	d, refusal, oerr := Decide(r.Snapshot, r.Client, Subject{User: g.User, Provider: p, Claims: f.Identity.Claims}, resourcesOf(g, r.Snapshot.Issuer()), g.Scopes)
+	if g.Snapshot == basis(r.Snapshot, f.Identity.ClaimsAt) {
+		if refusal := StillAdmitted(r.Snapshot, r.Client, g); refusal != nil {
+			return none, revoke(ctx, r, g.ID, refusal.ForOperator)
+		}
+		return none, nil
+	}
+	who := Subject{User: g.User, Provider: p, Claims: f.Identity.Claims, ClaimsAt: f.Identity.ClaimsAt}
+	d, refusal, oerr := Decide(r.Snapshot, r.Client, who, resourcesOf(g, r.Snapshot.Issuer()), g.Scopes)
 	if oerr != nil {
-		return storage.GrantUpdate{}, oauth.E(oauth.InvalidGrant, "the grant is no longer valid").Because(oerr)
+		return none, oauth.E(oauth.InvalidGrant, "the grant is no longer valid").Because(oerr)
 	}
 	if refusal != nil {
-		return storage.GrantUpdate{}, revoke(ctx, r, g.ID, refusal)
+		return none, revoke(ctx, r, g.ID, refusal.ForOperator)
 	}
-	g.Scopes, g.Audience, g.Roles, g.Claims, g.Trace, g.Snapshot = d.Scopes, d.Target.Audience, d.Roles, d.Claims, d.Trace, d.Snapshot
+	g.Scopes, g.Audience, g.Roles, g.Claims, g.Trace, g.Snapshot = d.Scopes, d.Target.Audience, d.Roles, d.Claims, d.Trace, d.Basis
 	return storage.GrantUpdate{Changed: true, Scopes: g.Scopes, Audience: g.Audience, Roles: g.Roles, Claims: g.Claims, Trace: g.Trace, Snapshot: g.Snapshot}, nil
 }
 
+// resourcesOf reads the resource back from the audience that was granted.
 func resourcesOf(g *storage.Grant, issuer string) []string {
 	return slices.DeleteFunc(slices.Clone(g.Audience), func(a string) bool { return a == issuer })
 }

@@ -1,5 +1,3 @@
-//go:build unfinished
-
 // Package session keeps what a browser carries between two requests: the id of
 // its single sign-on session and, for each tab that is signing in, one sealed
 // login transaction.

@@ -1,5 +1,3 @@
-//go:build unfinished
-
 package session
 
 import (
@@ -42,6 +40,7 @@ type Transaction struct {
 	Nonce      string            `json:"n,omitempty"` // sent upstream
 	Verifier   string            `json:"v,omitempty"` // PKCE, RFC 7636
 	Prompt     string            `json:"o,omitempty"` // prompt that went upstream
+	Hint       string            `json:"h,omitempty"` // subject that id_token_hint named
 	SID        string            `json:"d,omitempty"` // at Consent: the session that signed in
 	Token      string            `json:"t,omitempty"` // at Consent: the form's one-time value
 	Created    int64             `json:"c"`           // unix seconds
@@ -95,16 +94,17 @@ func (j *Jar) evict(w http.ResponseWriter, r *http.Request, keep string) {
 }
 
 // ByState returns the transaction that this browser began with an upstream state.
+// An expired one comes with false, so that its tab can be told to start again.
 func (j *Jar) ByState(r *http.Request, state string) (*Transaction, bool) {
 	t, ok := j.ByKey(r, key(state))
-	if !ok || t.State != state {
+	if t == nil || t.State != state {
 		return nil, false
 	}
-	return t, true
+	return t, ok
 }
 
-// ByKey returns the transaction with a key, if this browser holds it, it opens,
-// and it is not older than the transaction lifetime.
+// ByKey returns the transaction with a key, if this browser holds it and it
+// opens; ok is false when it is older than the transaction lifetime.
 func (j *Jar) ByKey(r *http.Request, key string) (*Transaction, bool) {
 	if len(key) != 22 {
 		return nil, false

@@ -1,0 +1,123 @@
+package broker
+
+import (
+	"context"
+	"errors"
+	"net/url"
+	"slices"
+	"time"
+
+	"github.com/gin-gonic/gin"
+
+	"github.com/handstamp/handstamp/broker/grant"
+	"github.com/handstamp/handstamp/broker/oauth"
+	"github.com/handstamp/handstamp/storage"
+)
+
+// advance leads a signed-in person on: decide again with today's rules, ask for
+// consent if it is missing, and otherwise answer the app. Single sign-on, "continue
+// as …" and the return from the consent page all come through here.
+func (b *Broker) advance(c *gin.Context, v *visit, s *storage.Session) error {
+	ctx := c.Request.Context()
+	who, d, err := b.decideAgain(ctx, v, s)
+	if err != nil {
+		return err
+	}
+	ask, err := b.mustAsk(ctx, v, who, d)
+	switch {
+	case err != nil:
+		return err
+	case ask && v.request.Asks("none"):
+		return back(v.request, oauth.E(oauth.ConsentRequired, "the person has not agreed yet"))
+	case ask:
+		return b.toConsent(c, v, s)
+	}
+	return b.issue(c, v, s, d, false)
+}
+
+// decideAgain takes the person of a session through rules and admit() once more.
+func (b *Broker) decideAgain(ctx context.Context, v *visit, s *storage.Session) (*grant.Subject, *grant.Decided, error) {
+	p, ok := v.dir.ProviderByID(s.ProviderID)
+	if !ok {
+		return nil, nil, back(v.request, oauth.E(oauth.AccessDenied, "this provider is gone"))
+	}
+	id, err := b.db.Identity(ctx, s.UserID, s.ProviderID)
+	if errors.Is(err, storage.ErrNotFound) {
+		return nil, nil, back(v.request, oauth.E(oauth.LoginRequired, "please sign in again").Because(err))
+	}
+	if err != nil {
+		return nil, nil, unavailable(err)
+	}
+	who := &grant.Subject{User: s.User, Provider: p, Claims: id.Claims, ClaimsAt: id.ClaimsAt}
+	d, err := decide(v, *who)
+	return who, d, err
+}
+
+// decide asks the rules and admit(); a refusal goes back to the app.
+func decide(v *visit, who grant.Subject) (*grant.Decided, error) {
+	d, refusal, oerr := grant.Decide(v.dir.Snapshot, v.client, who, v.request.Resources, v.request.Scopes)
+	if oerr != nil {
+		return nil, back(v.request, oerr)
+	}
+	if refusal != nil {
+		return nil, backRefusal(v.request, refusal)
+	}
+	return d, nil
+}
+
+// issue makes the code for a session that exists already: one write transaction.
+func (b *Broker) issue(c *gin.Context, v *visit, s *storage.Session, d *grant.Decided, remember bool) error {
+	code := oauth.NewSecret()
+	g := b.newGrant(v, d, s.ProviderID, s.SID, proof{s.AuthTime, s.ACR, s.AMR}, code)
+	g.RememberConsent = remember
+	err := b.db.IssueCode(c.Request.Context(), actor(c, "person", s.UserID), s.UserID, *g)
+	switch {
+	case errors.Is(err, storage.ErrDisabled):
+		return back(v.request, oauth.E(oauth.AccessDenied, "this account may not sign in").Because(err))
+	case errors.Is(err, storage.ErrNotFound), errors.Is(err, storage.ErrRevoked):
+		return back(v.request, oauth.E(oauth.LoginRequired, "please sign in again").Because(err))
+	case err != nil:
+		return unavailable(err)
+	}
+	return b.respondCode(c, v.request, code)
+}
+
+// proof is how and when a session's person was recognised.
+type proof struct {
+	at  time.Time
+	acr string
+	amr []string
+}
+
+// newGrant drafts the row behind a code: who, for whom, what, why and for how long.
+func (b *Broker) newGrant(v *visit, d *grant.Decided, providerID, sid string, how proof, code string) *storage.NewGrant {
+	r := v.request
+	return &storage.NewGrant{ID: oauth.NewSecret()[:22], ClientID: v.client.ID, ProviderID: providerID, SID: sid, Scopes: d.Scopes, Audience: d.Target.Audience,
+		Roles: d.Roles, Claims: d.Claims, Trace: d.Trace, Snapshot: d.Basis, AuthTime: how.at, ACR: how.acr, AMR: how.amr, RedirectHost: redirectHost(r.RedirectURI),
+		Code: storage.NewCode{Hash: oauth.Hash("code", code), RedirectURI: r.RedirectURI, Challenge: r.Challenge, Nonce: r.Nonce, ExpiresAt: b.now().Add(b.life.Code)}}
+}
+
+// mustAsk tells whether the person has to be asked what the app may have. Consent
+// is remembered for (person, client, redirect host) and covers only the scopes it named (D33).
+func (b *Broker) mustAsk(ctx context.Context, v *visit, who *grant.Subject, d *grant.Decided) (bool, error) {
+	if v.client.FirstParty {
+		return false, nil
+	}
+	if who.New || v.request.Asks("consent") {
+		return true, nil
+	}
+	agreed, err := b.db.Consent(ctx, who.User.ID, v.client.ID, redirectHost(v.request.RedirectURI))
+	if err != nil {
+		return false, unavailable(err)
+	}
+	return agreed == nil || slices.ContainsFunc(d.Scopes, func(s string) bool { return !slices.Contains(agreed, s) }), nil
+}
+
+// redirectHost is the part of a redirect URI that names who gets the code.
+func redirectHost(uri string) string {
+	u, err := url.Parse(uri)
+	if err != nil || u.Hostname() == "" {
+		return uri
+	}
+	return u.Scheme + "://" + u.Hostname()
+}

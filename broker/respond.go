@@ -1,0 +1,55 @@
+package broker
+
+import (
+	"net/http"
+	"net/url"
+
+	"github.com/gin-gonic/gin"
+
+	"github.com/handstamp/handstamp/broker/oauth"
+	"github.com/handstamp/handstamp/broker/page"
+)
+
+// respondCode hands the app its code.
+func (b *Broker) respondCode(c *gin.Context, r *oauth.AuthRequest, code string) error {
+	return b.respond(c, r, url.Values{"code": {code}})
+}
+
+// respond is the only way back to an app: state as it came, our issuer in every
+// answer (RFC 9207 §2), a 303 so that a POST never travels on (RFC 9700 §4.12), or
+// a page that posts the answer (OAuth 2.0 Form Post Response Mode).
+func (b *Broker) respond(c *gin.Context, r *oauth.AuthRequest, answer url.Values) error {
+	if r.ResponseMode == "form_post" {
+		b.complete(r, answer)
+		form := page.FormPost{Action: r.RedirectURI}
+		for _, name := range []string{"code", "error", "error_description", "state", "iss"} {
+			if answer.Has(name) {
+				form.Fields = append(form.Fields, page.Field{Name: name, Value: answer.Get(name)})
+			}
+		}
+		return b.pages.FormPost(c.Writer, form)
+	}
+	redirect(c, b.responseURL(r, answer))
+	return nil
+}
+
+func (b *Broker) responseURL(r *oauth.AuthRequest, answer url.Values) string {
+	b.complete(r, answer)
+	return oauth.ResponseURL(r.RedirectURI, answer)
+}
+
+func (b *Broker) complete(r *oauth.AuthRequest, answer url.Values) {
+	if r.State != "" {
+		answer.Set("state", r.State)
+	}
+	answer.Set("iss", b.name)
+}
+
+// redirect is the one redirect of the house: always 303, never cached, no referrer.
+func redirect(c *gin.Context, to string) {
+	c.Header("Cache-Control", "no-store")
+	c.Header("Referrer-Policy", "no-referrer")
+	c.Header("Location", to)
+	c.Status(http.StatusSeeOther)
+	c.Writer.WriteHeaderNow()
+}

@@ -1,0 +1,127 @@
+package broker
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"github.com/gin-gonic/gin"
+
+	"github.com/handstamp/handstamp/broker/directory"
+	"github.com/handstamp/handstamp/broker/grant"
+	"github.com/handstamp/handstamp/broker/oauth"
+	"github.com/handstamp/handstamp/broker/session"
+	"github.com/handstamp/handstamp/providers"
+	"github.com/handstamp/handstamp/storage"
+)
+
+// signIn writes the recognised person into the book: it finds or makes the local
+// user, asks rules and admit(), and in one write transaction spends the state,
+// stores what upstream said, begins the session and, where no consent is needed,
+// makes the code.
+func (b *Broker) signIn(c *gin.Context, v *visit, p *directory.Provider, tx *session.Transaction, id *providers.Identity) error {
+	who, err := b.recognise(c.Request.Context(), v, p, id)
+	if err != nil {
+		return err
+	}
+	if err := b.fresh(v, tx, id); err != nil {
+		return err
+	}
+	if v.hint != "" && v.hint != who.User.Subject {
+		return back(v.request, oauth.E(oauth.LoginRequired, "somebody else signed in than id_token_hint names"))
+	}
+	d, err := decide(v, *who)
+	if err != nil {
+		return err
+	}
+	ask, err := b.mustAsk(c.Request.Context(), v, who, d)
+	if err != nil {
+		return err
+	}
+	s, sessionID := b.newSession(id)
+	in := storage.SignIn{StateHash: oauth.Hash("state", tx.State), StateExpires: time.Unix(tx.Created, 0).Add(2 * b.life.Transaction),
+		ProviderID: p.InternalID, Issuer: id.Issuer, Subject: id.Subject, Claims: id.Claims, Create: p.MakesUsers(), NewSubject: who.User.Subject,
+		Name: who.User.Name, Email: who.User.Email, EmailVerified: who.User.EmailVerified, Session: s}
+	if old, ok := b.jar.SessionID(c.Request); ok {
+		in.EndSession = session.HashID(old)
+	}
+	var code string
+	if !ask {
+		code = oauth.NewSecret()
+		in.Grant = b.newGrant(v, d, p.InternalID, s.SID, proof{s.AuthTime, s.ACR, s.AMR}, code)
+	}
+	signed, err := b.db.SignIn(c.Request.Context(), actor(c, "person", who.User.ID), in)
+	if err != nil {
+		return signInFailed(v.request, err)
+	}
+	b.jar.SetSession(c.Writer, sessionID, s.ExpiresAt)
+	b.jar.ForgetSignOut(c.Writer, c.Request)
+	if ask {
+		return b.toConsent(c, v, signed)
+	}
+	return b.respondCode(c, v.request, code)
+}
+
+// recognise finds the local user of an external identity, or drafts a new one.
+// The key is (provider, subject); e-mail is data, never a key (DESIGN 4).
+func (b *Broker) recognise(ctx context.Context, v *visit, p *directory.Provider, id *providers.Identity) (*grant.Subject, error) {
+	who := &grant.Subject{Provider: p, Claims: id.Claims}
+	user, _, err := b.db.FindIdentity(ctx, p.InternalID, id.Subject)
+	switch {
+	case errors.Is(err, storage.ErrNotFound) && !p.MakesUsers():
+		return nil, back(v.request, oauth.E(oauth.AccessDenied, "there is no account for this person").Because(reason("sign-up is closed for this provider")))
+	case errors.Is(err, storage.ErrNotFound):
+		who.New, who.User = true, storage.User{Subject: oauth.NewSecret()[:26]}
+	case err != nil:
+		return nil, unavailable(err)
+	default:
+		who.User = *user
+	}
+	if name, ok := id.Claims["name"].(string); ok && len(name) <= 256 {
+		who.User.Name = name
+	}
+	who.User.Email, who.User.EmailVerified = "", false
+	if email, ok := id.Claims["email"].(string); ok && len(email) <= 254 {
+		who.User.Email, who.User.EmailVerified = email, id.EmailVerified
+	}
+	return who, nil
+}
+
+// fresh checks that a sign-in the app wanted anew is new: a provider that answers
+// with an old auth_time did not do what it was asked (OpenID Connect Core §3.1.2.1).
+func (b *Broker) fresh(v *visit, tx *session.Transaction, id *providers.Identity) error {
+	if id.AuthTime.IsZero() {
+		return nil
+	}
+	const skew = time.Minute
+	stale := v.request.Asks("login") && id.AuthTime.Before(time.Unix(tx.Created, 0).Add(-skew))
+	if v.request.MaxAge != nil && b.now().Sub(id.AuthTime) > time.Duration(*v.request.MaxAge)*time.Second+skew {
+		stale = true
+	}
+	if stale {
+		return back(v.request, oauth.E(oauth.LoginRequired, "the provider did not sign the person in again"))
+	}
+	return nil
+}
+
+// newSession draws a session: a fresh id and a fresh sid at every sign-in (S01, T21).
+func (b *Broker) newSession(id *providers.Identity) (s storage.NewSession, sessionID string) {
+	sessionID = oauth.NewSecret()
+	now := b.now()
+	at := now
+	if !id.AuthTime.IsZero() && id.AuthTime.Before(now) {
+		at = id.AuthTime
+	}
+	return storage.NewSession{IDHash: session.HashID(sessionID), SID: oauth.NewSecret()[:22], AuthTime: at.Truncate(time.Second), ACR: id.ACR, AMR: id.AMR,
+		UpstreamSID: id.SessionID, Idle: b.life.SessionIdle, ExpiresAt: now.Add(b.life.SessionAbsolute)}, sessionID
+}
+
+func signInFailed(r *oauth.AuthRequest, err error) error {
+	switch {
+	case errors.Is(err, storage.ErrStateSpent):
+		return refuse(400, notYours, err)
+	case errors.Is(err, storage.ErrNoUser), errors.Is(err, storage.ErrDisabled):
+		return back(r, oauth.E(oauth.AccessDenied, "this account may not sign in").Because(err))
+	}
+	return unavailable(err)
+}

@@ -1,0 +1,64 @@
+// Command handstamp is the roof: it turns settings into running rooms.
+//
+//	handstamp dev      everything on this machine: broker, pretend upstreams, sample app and API
+//	handstamp serve    the broker, from a settings file
+//	handstamp check    what is wrong with a settings file, and which upstreams answer
+//	handstamp explain  why given claims lead to given roles and scopes
+//
+// One file a verb. Only this package imports configs, and only here are sockets,
+// signals and log formats chosen.
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"os/signal"
+	"runtime/debug"
+	"syscall"
+
+	"github.com/spf13/cobra"
+)
+
+func main() { os.Exit(run(os.Args[1:])) }
+
+// run executes the command line and returns the exit code: 0, 1 for a failure, or
+// what the verb chose.
+func run(args []string) int {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	root := &cobra.Command{Use: "handstamp", Short: "Sign in once at the door; every room inside trusts the stamp.",
+		SilenceUsage: true, SilenceErrors: true, Version: version()}
+	root.AddCommand(serveCmd(), devCmd(), checkCmd(), explainCmd())
+	root.SetArgs(args)
+	err := root.ExecuteContext(ctx)
+	var code exitCode
+	switch {
+	case err == nil:
+		return 0
+	case errors.As(err, &code):
+		return int(code)
+	}
+	fmt.Fprintln(os.Stderr, "handstamp:", err)
+	return 1
+}
+
+// exitCode ends the process with a code of its own; the verb has said why.
+type exitCode int
+
+func (c exitCode) Error() string { return fmt.Sprintf("exit code %d", int(c)) }
+
+func version() string {
+	info, ok := debug.ReadBuildInfo()
+	if !ok {
+		return "unknown"
+	}
+	v := info.Main.Version
+	for _, s := range info.Settings {
+		if s.Key == "vcs.revision" && len(s.Value) >= 12 {
+			v += " " + s.Value[:12]
+		}
+	}
+	return v
+}

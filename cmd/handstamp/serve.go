@@ -1,0 +1,156 @@
+package main
+
+import (
+	"context"
+	"crypto/tls"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"net"
+	"net/http"
+	"os"
+	"os/signal"
+	"syscall"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/handstamp/handstamp/configs"
+)
+
+func serveCmd() *cobra.Command {
+	var path string
+	cmd := &cobra.Command{Use: "serve -c FILE", Short: "Run the broker from a settings file", Args: cobra.NoArgs,
+		Long: "Run the broker from a settings file.\n\nThe file is read again on SIGHUP and when it changes: providers, clients, resources and rules\n" +
+			"then take effect at once, in one step; a file with a mistake changes nothing. Issuer, storage,\naddresses and keys need a restart.",
+		RunE: func(cmd *cobra.Command, _ []string) error { return serve(cmd.Context(), path, cmd.ErrOrStderr()) }}
+	cmd.Flags().StringVarP(&path, "config", "c", "handstamp.yaml", "settings file")
+	return cmd
+}
+
+func serve(ctx context.Context, path string, out io.Writer) error {
+	cfg, err := configs.Load(path)
+	if err != nil {
+		return err
+	}
+	log := logger(cfg, out)
+	for _, w := range cfg.Warnings {
+		log.Warn(w.String())
+	}
+	h, err := openHouse(ctx, cfg, log, nil)
+	if err != nil {
+		return err
+	}
+	listener, err := net.Listen("tcp", cfg.Listen)
+	if err != nil {
+		return errors.Join(fmt.Errorf("listen: %w", err), h.Close())
+	}
+	if listener, err = withTLS(listener, cfg.TLS.Cert, cfg.TLS.Key, log); err != nil {
+		return errors.Join(err, h.Close())
+	}
+	log.Info("the door is open", "issuer", cfg.Issuer, "listen", listener.Addr().String(), "tls", cfg.TLS.Cert != "", "providers", len(cfg.Directory.Providers), "clients", len(cfg.Directory.Clients))
+	background, stop := context.WithCancel(ctx)
+	defer stop()
+	go h.housekeeping(background)
+	go h.rereading(background, path)
+	return errors.Join(serveUntil(ctx, listener, h.broker, h.broker.Stopping, log), h.Close())
+}
+
+// serveUntil serves until ctx ends, then lets the requests under way finish.
+func serveUntil(ctx context.Context, l net.Listener, handler http.Handler, stopping func(), log *slog.Logger) error {
+	srv := &http.Server{Handler: handler, ReadHeaderTimeout: 5 * time.Second, ReadTimeout: 15 * time.Second, WriteTimeout: 30 * time.Second,
+		IdleTimeout: 2 * time.Minute, MaxHeaderBytes: 32 << 10, ErrorLog: slog.NewLogLogger(log.Handler(), slog.LevelDebug)}
+	failed := make(chan error, 1)
+	go func() { failed <- srv.Serve(l) }()
+	select {
+	case err := <-failed:
+		return err
+	case <-ctx.Done():
+	}
+	if stopping != nil {
+		stopping()
+	}
+	drain, cancel := context.WithTimeout(context.WithoutCancel(ctx), 20*time.Second)
+	defer cancel()
+	if err := srv.Shutdown(drain); err != nil {
+		return fmt.Errorf("stopped before every request was answered: %w", err)
+	}
+	return nil
+}
+
+// rereading applies the settings file again on SIGHUP and when it changes.
+func (h *house) rereading(ctx context.Context, path string) {
+	hup := make(chan os.Signal, 1)
+	signal.Notify(hup, syscall.SIGHUP)
+	defer signal.Stop(hup)
+	tick := time.NewTicker(2 * time.Second)
+	defer tick.Stop()
+	last := stamp(path)
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-hup:
+		case <-tick.C:
+			if stamp(path) == last {
+				continue
+			}
+		}
+		last = stamp(path)
+		h.reread(ctx, path)
+	}
+}
+
+func (h *house) reread(ctx context.Context, path string) {
+	cfg, err := configs.Load(path)
+	if err != nil {
+		h.log.Error("the settings file was not applied; the former settings stay", "file", path, "cause", err)
+		return
+	}
+	if cfg.Issuer != h.cfg.Issuer || cfg.Storage.URL != h.cfg.Storage.URL || cfg.Listen != h.cfg.Listen {
+		h.log.Error("the settings file was not applied: issuer, storage and listen need a restart", "file", path)
+		return
+	}
+	dir, err := h.furnishDirectory(ctx, cfg)
+	if err == nil {
+		err = h.broker.Swap(dir)
+	}
+	if err != nil {
+		h.log.Error("the settings file was not applied; the former settings stay", "file", path, "cause", err)
+		return
+	}
+	h.log.Info("the settings file was applied", "file", path, "version", dir.Version()[:12])
+}
+
+// stamp tells one state of a file from another.
+func stamp(path string) string {
+	info, err := os.Stat(path)
+	if err != nil {
+		return ""
+	}
+	return fmt.Sprint(info.ModTime().UnixNano(), info.Size())
+}
+
+// logger writes one record a line, as JSON for machines or as text for people.
+func logger(cfg *configs.Config, out io.Writer) *slog.Logger {
+	var level slog.Level
+	_ = level.UnmarshalText([]byte(cfg.Log.Level)) // checked by configs; empty means info
+	if cfg.Log.Format == "text" {
+		return slog.New(slog.NewTextHandler(out, &slog.HandlerOptions{Level: level}))
+	}
+	return slog.New(slog.NewJSONHandler(out, &slog.HandlerOptions{Level: level}))
+}
+
+// withTLS ends TLS on a listener with a certificate that is read again when its
+// files change. TLS 1.2 is the least; Go chooses the suites.
+func withTLS(l net.Listener, cert, key string, log *slog.Logger) (net.Listener, error) {
+	if cert == "" {
+		return l, nil
+	}
+	c := &certificate{cert: cert, key: key, log: log, now: time.Now}
+	if err := c.load(); err != nil {
+		return nil, fmt.Errorf("tls: %w", err)
+	}
+	return tls.NewListener(l, &tls.Config{MinVersion: tls.VersionTLS12, NextProtos: []string{"h2", "http/1.1"}, GetCertificate: c.get}), nil
+}
