@@ -195,6 +195,9 @@ type lintFault struct{ message, hint string }
 func lint(root celast.Expr) []lintFault {
 	var out []lintFault
 	celast.PostOrderVisit(root, celast.NewExprVisitor(func(e celast.Expr) {
+		if e.Kind() == celast.StructKind {
+			out = append(out, lintFault{"rules know no message types", "write a map: {'name': value}"})
+		}
 		if e.Kind() != celast.CallKind {
 			return
 		}

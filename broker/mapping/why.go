@@ -224,7 +224,7 @@ func (w *witness) text(e celast.Expr) string {
 
 func (p *program) faultWordsOr(facts []string, v *view, fault error) string {
 	var not *notBool
-	if errors.As(fault, &not) || len(facts) == 0 {
+	if errors.As(fault, &not) || len(facts) == 0 || tooCostly(fault.Error()) {
 		return p.faultWords(v, fault, true)
 	}
 	return join(facts)
@@ -233,7 +233,7 @@ func (p *program) faultWordsOr(facts []string, v *view, fault error) string {
 // faultWords tells why an expression could not be worked out. Values are shown only
 // where asked for: the words without them are kept with every grant.
 func (p *program) faultWords(v *view, fault error, values bool) string {
-	if missing := p.missing(v); missing != "" && !strings.Contains(fault.Error(), "cost limit") {
+	if missing := p.missing(v); missing != "" && !tooCostly(fault.Error()) {
 		return missing + " is not there"
 	}
 	if misshapen := p.misshapen(v, values); misshapen != "" {
@@ -247,7 +247,7 @@ func (p *program) faultWords(v *view, fault error, values bool) string {
 		}
 		return text + " and not true or false"
 	}
-	words := errorWords(fault.Error())
+	words := errorWords(fault.Error(), values)
 	for _, q := range p.paths {
 		if got, gone := v.at(q.steps); gone == "" && len(q.steps) > 1 {
 			words += "; " + q.text + " is " + kindOf(got)

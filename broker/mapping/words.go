@@ -98,22 +98,29 @@ func typeWords(t *cel.Type) string {
 	return "a " + cel.FormatCELType(t)
 }
 
-// errorWords turns the engine's words into ours.
-func errorWords(engine string) string {
+// errorWords turns the engine's words into ours. The engine quotes values (a text
+// that is no date, a computed name), so its own words appear only where values may.
+func errorWords(engine string, values bool) string {
 	switch {
-	case strings.Contains(engine, "cost limit exceeded"):
+	case tooCostly(engine):
 		return fmt.Sprintf("the expression took more than %d steps and was stopped", costLimit)
 	case strings.Contains(engine, objectNotList):
 		return objectNotList
 	case strings.HasPrefix(engine, "no such overload"):
 		return "an operation does not fit its values"
-	case strings.HasPrefix(engine, "no such key: "):
-		return cut(strings.TrimPrefix(engine, "no such key: "), 100) + " is not there"
 	case strings.HasPrefix(engine, "index out of bounds"):
 		return "the list is shorter than that"
+	case strings.HasPrefix(engine, "no such key: ") && !values:
+		return "a name that the rule computes is not there"
+	case strings.HasPrefix(engine, "no such key: "):
+		return show(strings.TrimPrefix(engine, "no such key: ")) + " is not there"
+	case !values:
+		return "a value is not of the form that the expression needs"
 	}
 	return cut(engine, 200)
 }
+
+func tooCostly(engine string) bool { return strings.Contains(engine, "cost limit exceeded") }
 
 var (
 	undeclared = regexp.MustCompile(`^undeclared reference to '([^']*)'`)
