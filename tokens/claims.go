@@ -24,10 +24,10 @@ type header struct{ alg, typ, kid string }
 // x5u or x5c would let a token bring its own key (RFC 8725 §3.10), zip and b64
 // change what is signed, and our own tokens have none of them.
 func readHeader(raw string) (h header, err error) {
-	first, rest, ok := strings.Cut(raw, ".")
-	if !ok || strings.Count(rest, ".") != 1 {
-		return h, refused("it is no signed JWT") // a JWE has five parts
+	if !compact(raw) {
+		return h, refused("it is no signed JWT")
 	}
+	first, _, _ := strings.Cut(raw, ".")
 	b, err := base64.RawURLEncoding.Strict().DecodeString(first)
 	if err != nil {
 		return h, refused("its header is not base64url")
@@ -56,6 +56,23 @@ func readHeader(raw string) (h header, err error) {
 		return h, refused("its kid is missing or too long")
 	}
 	return h, nil
+}
+
+// compact checks the outer form of a JWS (RFC 7515 §3.1): three parts of base64url
+// (a JWE has five). Go's decoder skips line breaks, in strict mode too, so that a
+// token would have as many spellings as one likes.
+func compact(raw string) bool {
+	dots := 0
+	for i := range len(raw) {
+		switch c := raw[i]; {
+		case 'a' <= c && c <= 'z', 'A' <= c && c <= 'Z', '0' <= c && c <= '9', c == '-', c == '_':
+		case c == '.':
+			dots++
+		default:
+			return false
+		}
+	}
+	return dots == 2
 }
 
 // readClaims reads the claims of a token whose signature is verified, and

@@ -119,7 +119,7 @@ func fits(alg Alg, pub crypto.PublicKey) bool {
 	case *ecdsa.PublicKey:
 		return alg == ES256 && p.Curve == elliptic.P256()
 	case *rsa.PublicKey:
-		return (alg == RS256 || alg == PS256) && p.N.BitLen() >= 2048 && p.N.BitLen() <= 8192 && p.E >= 3
+		return (alg == RS256 || alg == PS256) && p.N.BitLen() >= 2048 && p.N.BitLen() <= 8192 && p.E >= 3 && p.E%2 == 1
 	case ed25519.PublicKey:
 		return alg == EdDSA && len(p) == ed25519.PublicKeySize
 	}

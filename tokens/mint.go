@@ -69,7 +69,7 @@ func (m *Mint) Access(ctx context.Context, g Granted) (raw string, ttl time.Dura
 		Scope:         strings.Join(g.Scopes, " "),
 		Roles:         g.Roles,
 		sessionClaims: signIn(g, iat),
-	}, unreserved(g.Claims, ""))
+	}, unreserved(g.Claims))
 	return raw, ttl, err
 }
 

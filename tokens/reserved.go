@@ -1,6 +1,10 @@
 package tokens
 
-import "strings"
+import (
+	"maps"
+	"slices"
+	"strings"
+)
 
 // reserved are the claims that the Mint or a later profile owns. A rule or a
 // client setting that could write one of them could become another person,
@@ -40,19 +44,15 @@ func plainName(name string) bool {
 }
 
 // unreserved returns the claims that are left when the reserved ones are taken
-// away; allowed names one exception. It copies only when there is something to drop.
-func unreserved(claims map[string]any, allowed string) map[string]any {
+// away, but for those in except. It copies only when there is something to drop.
+func unreserved(claims map[string]any, except ...string) map[string]any {
+	drop := func(name string) bool { return ReservedClaim(name) && !slices.Contains(except, name) }
 	for name := range claims {
-		if name == allowed || !ReservedClaim(name) {
-			continue
+		if drop(name) {
+			kept := maps.Clone(claims)
+			maps.DeleteFunc(kept, func(name string, _ any) bool { return drop(name) })
+			return kept
 		}
-		kept := make(map[string]any, len(claims))
-		for name, value := range claims {
-			if name == allowed || !ReservedClaim(name) {
-				kept[name] = value
-			}
-		}
-		return kept
 	}
 	return claims
 }

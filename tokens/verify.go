@@ -29,8 +29,8 @@ var (
 )
 
 // Verifier checks tokens of one issuer. It is strict where JWT libraries are not
-// by default: one algorithm a key, one spelling a token, a fixed typ, and the
-// claims that make a token safe are required. It is safe for concurrent use.
+// by default: one algorithm a key, strict decoding, a fixed typ, and the claims
+// that make a token safe are required. It is safe for concurrent use.
 type Verifier struct {
 	Issuer string
 	Keys   KeyFinder
@@ -139,8 +139,9 @@ func (v *Verifier) now() time.Time {
 
 // parsers verify signatures with golang-jwt, each for one algorithm only. What
 // the library checks of claims is skipped: by default it wants neither exp nor a
-// past iat, and it reads claims before it has verified the signature. WithStrict-
-// Decoding is needed, or one RS256 token has fifteen more spellings.
+// past iat, and it reads claims before it has verified the signature. Without
+// WithStrictDecoding an RS256 token has fifteen more spellings. (An ECDSA signature
+// always has a second one, so a list of denied tokens must go by jti.)
 var parsers = func() map[Alg]*jwt.Parser {
 	p := map[Alg]*jwt.Parser{}
 	for alg := range methods {
