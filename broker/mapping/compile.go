@@ -150,16 +150,6 @@ func (c *compiler) effect(r Rule) {
 	if len(r.Roles) > maxGrants || len(r.Scopes) > maxGrants || len(r.Claims) > maxGrants {
 		c.problem("", "", "a rule gives at most %d roles, scopes and claims each", maxGrants)
 	}
-	c.slugs("providers", r.Providers)
-	c.slugs("clients", r.Clients)
-}
-
-func (c *compiler) slugs(key string, list []string) {
-	for i, one := range list {
-		if one == "" || slices.Contains(list[:i], one) {
-			c.problem(fmt.Sprintf("%s[%d]", key, i), "", "%q is empty or listed twice", one)
-		}
-	}
 }
 
 func (c *compiler) words(key string, list []string, fault func(string) string) []string {
@@ -188,21 +178,16 @@ func roleFault(role string) string {
 	return ""
 }
 
-// scopeFault applies RFC 6749 §3.3 and keeps the scopes that a login itself decides
-// out of the rules' hands.
+// scopeFault applies RFC 6749 §3.3. Whether a resource has the scope, and that no rule
+// gives openid or offline_access, broker/directory checks: it knows all names.
 func scopeFault(scope string) string {
 	if scope == "" || len(scope) > 128 || strings.ContainsFunc(scope, func(r rune) bool {
 		return r < 0x21 || r == '"' || r == '\\' || r > 0x7e
 	}) {
 		return fmt.Sprintf("%q cannot be a scope: printable ASCII without spaces, quotes and backslashes (RFC 6749 section 3.3)", scope)
 	}
-	if slices.Contains(identityScopes, scope) {
-		return fmt.Sprintf("%q is no rule's to give: the client asks for it and the person has it by signing in", scope)
-	}
 	return ""
 }
-
-var identityScopes = []string{"openid", "profile", "email", "address", "phone", "groups", "offline_access"}
 
 var (
 	claimForm      = regexp.MustCompile(`^[A-Za-z][A-Za-z0-9_]{0,63}$`)

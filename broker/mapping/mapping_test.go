@@ -156,7 +156,7 @@ func TestBadRulesAreAllReportedAtOnce(t *testing.T) {
 	_, problems := Compile([]Rule{
 		{When: "claims.x", File: "h.yaml", Line: 3},
 		{Name: "both", Deny: "no", When: "true", Roles: []string{"x"}},
-		{Name: "both", When: "user.emial == 'x'", Roles: []string{"a b", "ok", "ok"}, Scopes: []string{"x y", "openid"}},
+		{Name: "both", When: "user.emial == 'x'", Roles: []string{"a b", "ok", "ok"}, Scopes: []string{"x y", "é"}},
 	})
 	want := []string{"name", "", "deny", "name", "when", "roles[0]", "roles[2]", "scopes[0]", "scopes[1]"}
 	var got []string
