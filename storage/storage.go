@@ -18,7 +18,9 @@ package storage
 import (
 	"context"
 	"errors"
+	"fmt"
 	"log/slog"
+	"strings"
 	"time"
 )
 
@@ -50,16 +52,59 @@ type Options struct {
 }
 
 // DB is the book. It is safe for concurrent use.
-type DB struct{}
+type DB struct {
+	engine engine
+	sealer *Sealer
+	clock  func() time.Time
+	log    *slog.Logger
+	stamps stamper
+}
 
-// Open opens the book and brings its tables up to date.
-func Open(ctx context.Context, o Options) (*DB, error) { panic("soon") }
+// Open opens the book and brings its tables up to date. It refuses a book that a
+// newer version wrote, and one with values sealed under a key it was not given.
+func Open(ctx context.Context, o Options) (*DB, error) {
+	if o.Sealer == nil {
+		return nil, errors.New("open the database: no sealing key was given")
+	}
+	if o.Now == nil {
+		o.Now = time.Now
+	}
+	if o.Logger == nil {
+		o.Logger = slog.Default()
+	}
+	d := &DB{sealer: o.Sealer, clock: o.Now, log: o.Logger}
+	var err error
+	switch scheme, rest, _ := strings.Cut(o.URL, ":"); scheme {
+	case "sqlite":
+		d.engine, err = openSQLite(ctx, rest)
+	case "postgres", "postgresql":
+		d.engine, err = openPostgres(ctx, o.URL)
+	default: // the URL may hold a password: it is not repeated
+		return nil, errors.New("open the database: the URL must begin with sqlite: or postgres://")
+	}
+	if err != nil {
+		return nil, fmt.Errorf("open the database: %w", err)
+	}
+	if err := d.proveSealingKeys(ctx); err != nil {
+		return nil, errors.Join(fmt.Errorf("open the database: %w", err), d.engine.close())
+	}
+	return d, nil
+}
 
 // Close finishes the writes under way and lets go of the database.
-func (d *DB) Close() error { panic("soon") }
+func (d *DB) Close() error { return d.engine.close() }
 
 // Ping tells whether the database answers.
-func (d *DB) Ping(ctx context.Context) error { panic("soon") }
+func (d *DB) Ping(ctx context.Context) error { return d.engine.ping(ctx) }
 
-// WriteTransactions counts the writes that committed since Open.
-func (d *DB) WriteTransactions() int64 { panic("soon") }
+// WriteTransactions counts the writes that committed since Open: one for each call
+// that changed something, however many shared a commit.
+func (d *DB) WriteTransactions() int64 { return d.engine.writes() }
+
+// now is the present as rows hold it.
+func (d *DB) now() int64 { return d.clock().UnixMicro() }
+
+// read asks one row of a reader.
+func (d *DB) read(ctx context.Context, query string, args ...any) scanner {
+	return d.engine.reader().QueryRowContext(ctx, query, args...)
+}

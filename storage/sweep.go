@@ -1,0 +1,71 @@
+package storage
+
+import (
+	"context"
+	"fmt"
+)
+
+// sweepBatch bounds how long the janitor keeps others waiting.
+const sweepBatch = 250
+
+// Sweep deletes what expired long enough ago, in small batches, and tells how many
+// rows went. Nothing rests on it: every query leaves out what is dead by its WHERE.
+// Expired rows are looked for on a reader, so that a long search stops nobody.
+// Audit rows stay.
+func (d *DB) Sweep(ctx context.Context) (int64, error) {
+	now := d.now()
+	old := now - tombstone.Microseconds()
+	jobs := []struct {
+		what, find, drop string
+		before           int64
+	}{
+		{"spent states", `SELECT hash FROM spent_states WHERE expires_at < $1 LIMIT $2`,
+			`DELETE FROM spent_states WHERE hash = $1 AND expires_at < $2`, now},
+		// With a grant go its code and its refresh tokens. One with a family is dead when the
+		// family is; one without, when its code is.
+		{"grants", `SELECT g.id FROM grants g LEFT JOIN families f ON f.grant_id = g.id
+			WHERE CASE WHEN f.id IS NULL THEN g.expires_at ELSE f.idle_at END < $1 LIMIT $2`,
+			`DELETE FROM grants WHERE id = $1 AND NOT EXISTS (SELECT 1 FROM families f WHERE f.grant_id = grants.id AND f.idle_at >= $2)`, old},
+		// A session that is not there counts as ended.
+		{"sessions", `SELECT id_hash FROM sessions WHERE expires_at < $1 OR (ended_at <> 0 AND ended_at < $1) LIMIT $2`,
+			`DELETE FROM sessions WHERE id_hash = $1 AND (expires_at < $2 OR (ended_at <> 0 AND ended_at < $2))`, old},
+	}
+	var total int64
+	for _, job := range jobs {
+		for {
+			n, err := d.sweepOnce(ctx, job.find, job.drop, job.before)
+			total += n
+			if err != nil {
+				return total, fmt.Errorf("sweep %s: %w", job.what, err)
+			}
+			if n == 0 {
+				break
+			}
+		}
+	}
+	return total, nil
+}
+
+func (d *DB) sweepOnce(ctx context.Context, find, drop string, before int64) (int64, error) {
+	var ids []string
+	err := each(ctx, d.engine.reader(), func(row scanner) error {
+		var id string
+		err := row.Scan(&id)
+		ids = append(ids, id)
+		return err
+	}, find, before, sweepBatch)
+	if err != nil || len(ids) == 0 {
+		return 0, classified(err)
+	}
+	return write(ctx, d, "delete", func(ctx context.Context, q runner) (int64, error) {
+		var total int64
+		for _, id := range ids {
+			n, err := exec(ctx, q, drop, id, before)
+			if err != nil {
+				return 0, err
+			}
+			total += n
+		}
+		return total, nil
+	})
+}
