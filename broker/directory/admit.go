@@ -105,9 +105,9 @@ func admitTenant(a *Admission) *Refusal {
 	}
 	if want := a.Provider.Organization; want != "" {
 		id, _ := a.Claims["org_id"].(string)
-		name, _ := a.Claims["org_name"].(string)
-		if id != want && (name == "" || lower(name) != lower(want)) {
-			return denied("Please sign in as a member of your organization.", "neither claim org_id nor org_name is organization of provider "+a.Provider.Slug)
+		name, _ := a.Claims["org_name"].(string) // Auth0 keeps names in lower case, and ids exactly
+		if isID := strings.HasPrefix(want, "org_"); isID && id != want || !isID && lower(name) != lower(want) {
+			return denied("Please sign in as a member of your organization.", "claim org_id or org_name is not organization of provider "+a.Provider.Slug)
 		}
 	}
 	return nil
@@ -153,13 +153,13 @@ func (p *Provider) trustedFor(domain string, claims map[string]any) bool {
 	if slices.Contains(p.EmailDomains, domain) {
 		return true
 	}
-	// Google is the authority for gmail.com, and for a Workspace domain when it
-	// says hd. Without the claims at hand, EmailVerified has judged it.
+	// Google is the authority for gmail.com and for Workspace accounts, which have
+	// hd. Without the claims at hand, EmailVerified has judged it.
 	if p.Kind != "google" {
 		return false
 	}
 	hd, _ := claims["hd"].(string)
-	return claims == nil || domain == "gmail.com" || domain == "googlemail.com" || lower(hd) == domain
+	return claims == nil || domain == "gmail.com" || hd != ""
 }
 
 func admitRules(a *Admission) *Refusal {

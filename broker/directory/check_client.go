@@ -2,7 +2,6 @@ package directory
 
 import (
 	"fmt"
-	"maps"
 	"slices"
 	"strings"
 
@@ -163,7 +162,7 @@ func (c *compiler) clientScopes(cl *Client, at report) {
 			where.say("there is no scope "+quoted(s), choose(s, c.scopeNames()))
 		case slices.Index(cl.Scopes, s) < i:
 			where.say(s+" stands twice in this list", "remove one")
-		case s == "offline_access" && cl.RefreshTokens != RefreshOffline:
+		case s == "offline_access" && (cl.RefreshTokens == RefreshNone || cl.RefreshTokens == RefreshOnline):
 			where.say("offline_access does nothing while refresh_tokens is "+cl.RefreshTokens, "set refresh_tokens: offline, or remove the scope")
 		}
 	}
@@ -171,12 +170,12 @@ func (c *compiler) clientScopes(cl *Client, at report) {
 		at.at("scopes").say("refresh_tokens is offline but the client may not ask for offline_access", "add offline_access to scopes")
 	}
 	if _, ok := c.audiences[cl.DefaultResource]; cl.DefaultResource != "" && !ok {
-		at.at("default_resource").say("there is no resource "+quoted(cl.DefaultResource), choose(cl.DefaultResource, slices.Sorted(maps.Keys(c.audiences))))
+		at.at("default_resource").say("there is no resource "+quoted(cl.DefaultResource), choose(cl.DefaultResource, names(c.audiences)))
 	}
 	for i, name := range cl.IDTokenClaims {
 		switch scope, ok := releasable[name]; {
 		case !ok:
-			at.item("id_token_claims", i).say("the ID token cannot carry "+quoted(name), choose(name, slices.Sorted(maps.Keys(releasable))))
+			at.item("id_token_claims", i).say("the ID token cannot carry "+quoted(name), choose(name, names(releasable)))
 		case !slices.Contains(cl.Scopes, scope):
 			at.item("id_token_claims", i).say(name+" is released by the scope "+scope+", which this client may not ask for", "add "+scope+" to scopes")
 		}
@@ -185,10 +184,9 @@ func (c *compiler) clientScopes(cl *Client, at report) {
 
 // scopeNames lists every scope that a client can be allowed.
 func (c *compiler) scopeNames() []string {
-	names := slices.Collect(maps.Keys(c.owners))
+	list := names(c.owners)
 	for _, s := range identityScopes {
-		names = append(names, s.Name)
+		list = append(list, s.Name)
 	}
-	slices.Sort(names)
-	return names
+	return list
 }

@@ -1,6 +1,7 @@
 package directory
 
 import (
+	"context"
 	"fmt"
 	"maps"
 	"slices"
@@ -21,17 +22,41 @@ func (c *compiler) provider(i int) {
 	case c.slugs[p.Slug] != i:
 		at.at("slug").say(fmt.Sprintf("the slug %s is taken by providers[%d]", p.Slug, c.slugs[p.Slug]), "people are known by it: give this provider another one")
 	}
-	c.providerKind(p, at)
+	before := len(c.problems)
+	kind, known := c.providerKind(p, at)
 	at.text("title", p.Title)
 	at.link("icon", p.Icon)
 	c.providerCredentials(p, at)
 	c.providerRequest(p, at)
 	c.providerPolicy(p, at)
+	if known && len(c.problems) == before {
+		c.providerTrial(kind, p, at)
+	}
 }
 
-func (c *compiler) providerKind(p *Provider, at report) {
-	kind, ok := providers.Lookup(p.Kind)
-	if !ok {
+// providerTrial lets the kind itself check the settings; making a provider
+// touches no network. It knows faults that only its vendor can have.
+func (c *compiler) providerTrial(kind providers.Kind, p *Provider, at report) {
+	if _, err := kind.New(context.Background(), p.Settings()); err != nil {
+		fromKind(at, err, "")
+	}
+}
+
+// fromKind reports a kind's complaint, which names its key in front: "issuer: is missing".
+func fromKind(at report, err error, key string) {
+	message := err.Error()
+	if name, rest, ok := strings.Cut(message, ": "); ok && validSlug(name, "_") {
+		key, message = name, name+" "+rest
+	}
+	if key != "" {
+		at = at.at(key)
+	}
+	at.say(message, "")
+}
+
+func (c *compiler) providerKind(p *Provider, at report) (kind providers.Kind, known bool) {
+	kind, known = providers.Lookup(p.Kind)
+	if !known {
 		var names []string
 		for _, k := range providers.Kinds() {
 			names = append(names, k.Name)
@@ -41,13 +66,13 @@ func (c *compiler) providerKind(p *Provider, at report) {
 			message = "kind is missing"
 		}
 		at.at("kind").say(message, choose(p.Kind, names))
-		return
+		return kind, false
 	}
 	if p.Title == "" {
 		p.Title = kind.Title
 	}
 	if _, err := kind.Issuer(p.Settings()); err != nil {
-		at.at("issuer").say(err.Error(), "")
+		fromKind(at, err, "issuer")
 	}
 	for _, only := range []struct{ key, value, kind string }{
 		{"hosted_domain", p.HostedDomain, "google"},
@@ -58,6 +83,7 @@ func (c *compiler) providerKind(p *Provider, at report) {
 			at.at(only.key).say(fmt.Sprintf("%s means nothing to kind %s", only.key, p.Kind), "it belongs to kind "+only.kind+"; remove it, or use a rule")
 		}
 	}
+	return kind, true
 }
 
 func (c *compiler) providerCredentials(p *Provider, at report) {
@@ -89,7 +115,7 @@ func envName(slug string) string {
 // drawn are the parameters that the broker draws or checks by itself; a setting
 // that replaced one would switch a protection off.
 var drawn = []string{"client_id", "client_secret", "redirect_uri", "response_type", "response_mode", "scope", "state", "nonce", "code_challenge", "code_challenge_method",
-	"request", "request_uri", "registration", "id_token_hint", "max_age", "claims"}
+	"request", "request_uri", "registration", "id_token_hint", "max_age", "login_hint", "hd", "organization"}
 
 func (c *compiler) providerRequest(p *Provider, at report) {
 	for i, s := range p.Scopes {
@@ -97,14 +123,11 @@ func (c *compiler) providerRequest(p *Provider, at report) {
 			at.item("scopes", i).say(quoted(s)+" is not a scope", "one scope a line, without spaces")
 		}
 	}
-	if len(p.Scopes) > 0 && !slices.Contains(p.Scopes, "openid") {
-		at.at("scopes").say("openid is missing: without it there is no ID token to know the person by", "add openid, or remove scopes for the kind's default")
-	}
 	for _, name := range slices.Sorted(maps.Keys(p.Params)) {
 		where := at.at("params." + name)
 		switch value := p.Params[name]; {
-		case slices.Contains(drawn, name):
-			where.say(name+" is set by the broker for every login", "remove it")
+		case slices.Contains(drawn, lower(name)):
+			where.say(name+" is set by the broker for every login, or has a setting of its own", "remove it")
 		case name == "" || len(name) > 64 || len(value) > 1024 || !oauth.CleanText(name+value):
 			where.say("the parameter is malformed", "")
 		}

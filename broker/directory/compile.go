@@ -1,7 +1,6 @@
 package directory
 
 import (
-	"maps"
 	"slices"
 
 	"github.com/handstamp/handstamp/broker/mapping"
@@ -85,7 +84,7 @@ func (c *compiler) rules() *mapping.Rules {
 			case isIdentityScope(s):
 				at.item("scopes", j).say(s+" is not given by rules", "a person's own sign-in gives it; the client's scopes say who may ask for it")
 			case c.owners[s] == nil && s != "":
-				at.item("scopes", j).say("no resource has the scope "+s, choose(s, slices.Sorted(maps.Keys(c.owners))))
+				at.item("scopes", j).say("no resource has the scope "+s, choose(s, names(c.owners)))
 			}
 		}
 	}
@@ -93,12 +92,12 @@ func (c *compiler) rules() *mapping.Rules {
 }
 
 // known checks a list of names against those that the document defines.
-func (c *compiler) known(at report, list, noun string, names []string, defined map[string]int) {
-	for i, name := range names {
+func (c *compiler) known(at report, list, noun string, named []string, defined map[string]int) {
+	for i, name := range named {
 		switch _, ok := defined[name]; {
 		case !ok || name == "":
-			at.item(list, i).say("there is no "+noun+" "+quoted(name), choose(name, slices.Sorted(maps.Keys(defined))))
-		case slices.Index(names, name) < i:
+			at.item(list, i).say("there is no "+noun+" "+quoted(name), choose(name, names(defined)))
+		case slices.Index(named, name) < i:
 			at.item(list, i).say(quoted(name)+" stands twice in this list", "remove one")
 		}
 	}
@@ -142,25 +141,25 @@ func (c *compiler) snapshot(rules *mapping.Rules) *Snapshot {
 
 // claimNames joins what rules read, what apps may be told and what admit() judges by.
 func (c *compiler) claimNames(rules *mapping.Rules) []string {
-	names := rules.ClaimNames()
+	list := rules.ClaimNames()
 	for _, cl := range c.doc.Clients {
 		for _, s := range cl.Scopes {
 			switch s {
 			case "profile":
-				names = append(names, "name")
+				list = append(list, "name")
 			case "email":
-				names = append(names, "email", "email_verified")
+				list = append(list, "email", "email_verified")
 			case "groups":
-				names = append(names, "groups")
+				list = append(list, "groups")
 			}
 		}
-		names = append(names, cl.IDTokenClaims...)
+		list = append(list, cl.IDTokenClaims...)
 	}
 	for _, p := range c.doc.Providers {
 		if len(p.AllowedDomains) > 0 {
-			names = append(names, "email", "email_verified")
+			list = append(list, "email", "email_verified")
 		}
 	}
-	slices.Sort(names)
-	return slices.Compact(names)
+	slices.Sort(list)
+	return slices.Compact(list)
 }

@@ -2,6 +2,7 @@ package directory
 
 import (
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 )
@@ -60,6 +61,12 @@ func choose(got string, words []string) string {
 		return ""
 	}
 	return "one of: " + strings.Join(words, ", ")
+}
+
+// names are the keys of what a document defines, sorted, for a hint.
+func names[V any](defined map[string]V) []string {
+	list := slices.Sorted(maps.Keys(defined))
+	return slices.DeleteFunc(list, func(name string) bool { return name == "" })
 }
 
 // nearest finds the one word that a typing slip away was meant.
