@@ -38,6 +38,9 @@ func (f *Faults) broken(e Endpoint, w http.ResponseWriter, r *http.Request) bool
 	if !ok {
 		return false
 	}
+	if b.Meanwhile != nil {
+		b.Meanwhile()
+	}
 	status := func(usual int) int {
 		if b.Status != 0 {
 			return b.Status

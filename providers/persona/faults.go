@@ -79,9 +79,12 @@ var Absent any = absent{}
 // At maps an endpoint to how it is broken.
 type At map[Endpoint]Break
 
-// Break is how one endpoint fails before it did anything. Fields are looked at
-// in this order; the first that is set decides.
+// Break is how one endpoint fails before it did anything. Of the fields after
+// Meanwhile the first that is set decides; with Meanwhile alone the endpoint
+// answers honestly.
 type Break struct {
+	Meanwhile func() // runs when a request arrives: hang up, rotate keys, stop a clock
+
 	Hang     bool   // accepts the request and says nothing until the caller gives up
 	Cut      bool   // closes the connection without an answer
 	Redirect string // sends the caller there, with Status or 307

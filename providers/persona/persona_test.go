@@ -1,7 +1,6 @@
 package persona_test
 
 import (
-	"context"
 	"net/http"
 	"net/http/cookiejar"
 	"net/url"
@@ -140,4 +139,3 @@ func TestAnIndependentClientSignsInAtEveryPersona(t *testing.T) {
 	}
 }
 
-var _ = context.Background
