@@ -1,0 +1,344 @@
+package guard_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"net/http/httptest"
+	"runtime"
+	"strconv"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/handstamp/handstamp/guard"
+	"github.com/handstamp/handstamp/tokens"
+)
+
+func TestNewTouchesNoNetwork(t *testing.T) {
+	b := newBroker(t)
+	g := b.guard()
+	if n := b.discoveries.Load() + b.keySets.Load(); n != 0 {
+		t.Errorf("%d requests", n)
+	}
+	want(t, "the first token fetches the keys", call(g, "Bearer "+b.token(), "items:read"), 200)
+	want(t, "and the second doesn't", call(g, "Bearer "+b.token(), "items:read"), 200)
+	if b.discoveries.Load() != 1 || b.keySets.Load() != 1 {
+		t.Errorf("%d discoveries and %d key sets", b.discoveries.Load(), b.keySets.Load())
+	}
+}
+
+func TestAnAPIStartsWhileItsBrokerIsDown(t *testing.T) {
+	b := newBroker(t)
+	b.down()
+	g := b.guard()
+	if err := g.Ready(context.Background()); !errors.Is(err, guard.ErrKeysUnavailable) {
+		t.Fatalf("ready: %v", err)
+	}
+	raw := b.token()
+	w := call(g, "Bearer "+raw)
+	want(t, "nothing is known about the token", w, 503)
+	if retry, err := strconv.Atoi(w.Header().Get("Retry-After")); err != nil || retry < 1 || retry > 30 {
+		t.Errorf("Retry-After %q", w.Header().Get("Retry-After"))
+	}
+	if w.Header().Get("WWW-Authenticate") != "" || !strings.Contains(w.Body.String(), `"error":"temporarily_unavailable"`) {
+		t.Errorf("a client must not throw its token away: %v %s", w.Header(), w.Body)
+	}
+	b.misbehave(nil)
+	want(t, "not asked again at once", call(g, "Bearer "+raw), 503)
+	b.advance(time.Second)
+	want(t, "after the pause", call(g, "Bearer "+raw), 200)
+	if err := g.Ready(context.Background()); err != nil {
+		t.Errorf("ready: %v", err)
+	}
+}
+
+func TestABrokerThatFailsIsAskedLessAndLess(t *testing.T) {
+	b := newBroker(t)
+	b.down()
+	g := b.guard()
+	raw := b.token()
+	for range 10 * 60 { // ten minutes, a request a second
+		want(t, "down", call(g, "Bearer "+raw), 503)
+		b.advance(time.Second)
+	}
+	if n := b.keySets.Load(); n < 10 || n > 30 {
+		t.Errorf("asked %d times in ten minutes", n)
+	}
+	b.misbehave(nil)
+	b.advance(30 * time.Second)
+	want(t, "back", call(g, "Bearer "+b.token()), 200)
+}
+
+func TestM04_U22_InventedKeyIDsCannotStampede(t *testing.T) {
+	b := newBroker(t)
+	g := b.guard()
+	want(t, "honest", call(g, "Bearer "+b.token()), 200)
+	bad := make([]string, 50)
+	for i := range bad {
+		bad[i] = b.tokenBy(strange(t))
+	}
+	before := b.keySets.Load()
+	for range 20 { // a thousand tokens in one instant
+		for _, raw := range bad {
+			want(t, "invented", call(g, "Bearer "+raw), 401)
+		}
+	}
+	if n := b.keySets.Load() - before; n != 0 {
+		t.Errorf("%d fetches in the minute after one", n)
+	}
+	for range 5 * 60 { // and one a second for five minutes
+		b.advance(time.Second)
+		want(t, "invented", call(g, "Bearer "+bad[0]), 401)
+	}
+	if n := b.keySets.Load() - before; n > 5 {
+		t.Errorf("%d fetches in five minutes, want one a minute", n)
+	}
+	want(t, "honest, during the flood", call(g, "Bearer "+b.token()), 200)
+	if s := g.Stats(); s.Keys != 1 {
+		t.Errorf("the flood is remembered: %+v", s)
+	}
+}
+
+func TestOneFetchServesAllWhoWait(t *testing.T) {
+	b := newBroker(t)
+	open := make(chan struct{})
+	b.misbehave(func(w http.ResponseWriter, _ *http.Request) {
+		<-open
+		body, _ := b.ring.JWKS()
+		w.Write(body)
+	})
+	g := b.guard()
+	raw := b.token()
+	var wg sync.WaitGroup
+	codes := make([]int, 40)
+	for i := range codes {
+		wg.Go(func() { codes[i] = call(g, "Bearer "+raw).Code })
+	}
+	for b.keySets.Load() == 0 {
+		runtime.Gosched()
+	}
+	close(open)
+	wg.Wait()
+	for _, code := range codes {
+		if code != 200 {
+			t.Fatalf("%v", codes)
+		}
+	}
+	if n := b.keySets.Load(); n != 1 {
+		t.Errorf("%d fetches", n)
+	}
+}
+
+func TestWhoeverLeavesDoesNotTakeTheFetchAlong(t *testing.T) {
+	b := newBroker(t)
+	open := make(chan struct{})
+	b.misbehave(func(w http.ResponseWriter, _ *http.Request) {
+		<-open
+		body, _ := b.ring.JWKS()
+		w.Write(body)
+	})
+	g := b.guard()
+	gone, cancel := context.WithCancel(context.Background())
+	cancel()
+	if _, err := g.Verify(gone, b.token()); !errors.Is(err, guard.ErrKeysUnavailable) || !errors.Is(err, context.Canceled) {
+		t.Errorf("%v", err)
+	}
+	if err := g.Ready(gone); !errors.Is(err, context.Canceled) {
+		t.Errorf("%v", err)
+	}
+	close(open)
+	if _, err := g.Verify(context.Background(), b.token()); err != nil {
+		t.Errorf("%v", err)
+	}
+	if n := b.keySets.Load(); n != 1 {
+		t.Errorf("%d fetches", n)
+	}
+}
+
+func TestAKeySetThatHangsDoesNotSlowKnownKeys(t *testing.T) {
+	b := newBroker(t)
+	g := b.guard()
+	want(t, "fetch", call(g, "Bearer "+b.token()), 200)
+	done := make(chan struct{})
+	b.misbehave(func(http.ResponseWriter, *http.Request) { <-done })
+	defer close(done)
+	b.advance(6 * time.Minute)
+	for range 3 { // it would block here
+		want(t, "while a fetch hangs", call(g, "Bearer "+b.token()), 200)
+	}
+}
+
+func TestKnownKeysServeForADayWhileTheBrokerIsAway(t *testing.T) {
+	b := newBroker(t)
+	g := b.guard()
+	want(t, "fetch", call(g, "Bearer "+b.token()), 200)
+	b.down()
+	for range 24*2 - 1 {
+		b.advance(30 * time.Minute)
+		want(t, "away", call(g, "Bearer "+b.token()), 200)
+	}
+	want(t, "a key that we could not learn is no proof against a token", call(g, "Bearer "+b.tokenBy(strange(t))), 503)
+	b.advance(30 * time.Minute)
+	want(t, "after a day", call(g, "Bearer "+b.token()), 503)
+	if err := g.Ready(context.Background()); !errors.Is(err, guard.ErrKeysUnavailable) {
+		t.Errorf("ready: %v", err)
+	}
+}
+
+func TestU28_ANewKeyIsLearnedAndAWithdrawnOneForgotten(t *testing.T) {
+	b := newBroker(t)
+	g := b.guard()
+	want(t, "fetch", call(g, "Bearer "+b.token()), 200)
+	old, err := tokens.NewRing(b.keys[0])
+	if err != nil {
+		t.Fatal(err)
+	}
+	b.rotate(true)
+	b.advance(time.Minute)
+	want(t, "a new key costs one fetch", call(g, "Bearer "+b.token()), 200)
+	b.keys[0].State = tokens.Active
+	want(t, "the old one is still published", call(g, "Bearer "+b.tokenBy(old)), 200)
+
+	b.keys[0].State = tokens.Gone
+	if err := b.ring.Swap(b.keys); err != nil {
+		t.Fatal(err)
+	}
+	b.advance(15 * time.Minute)
+	want(t, "a withdrawn key is refused within a quarter of an hour", call(g, "Bearer "+b.tokenBy(old)), 401)
+	want(t, "the new one is not", call(g, "Bearer "+b.token()), 200)
+}
+
+func TestU23_U25_AnAnswerThatIsNotTheKeySetIsRefused(t *testing.T) {
+	elsewhere := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		t.Errorf("%s was asked", r.URL)
+	}))
+	defer elsewhere.Close()
+	rows := map[string]func(b *fakeBroker){
+		"a redirect elsewhere": func(b *fakeBroker) {
+			b.keySet = func(w http.ResponseWriter, r *http.Request) { http.Redirect(w, r, elsewhere.URL, 302) }
+		},
+		"a redirect at home": func(b *fakeBroker) {
+			b.keySet = func(w http.ResponseWriter, r *http.Request) { http.Redirect(w, r, "/other", 307) }
+		},
+		"a discovery that redirects": func(b *fakeBroker) {
+			b.discovery = func(w http.ResponseWriter, r *http.Request) { http.Redirect(w, r, elsewhere.URL, 301) }
+		},
+		"keys on another host": func(b *fakeBroker) {
+			b.discovery = func(w http.ResponseWriter, r *http.Request) {
+				fmt.Fprintf(w, `{"issuer":%q,"jwks_uri":%q}`, b.URL, elsewhere.URL+"/jwks")
+			}
+		},
+		"keys behind a user name": func(b *fakeBroker) {
+			b.discovery = func(w http.ResponseWriter, r *http.Request) {
+				fmt.Fprintf(w, `{"issuer":%q,"jwks_uri":%q}`, b.URL, strings.Replace(b.URL, "//", "//user@", 1)+"/jwks")
+			}
+		},
+		"another issuer": func(b *fakeBroker) {
+			b.discovery = func(w http.ResponseWriter, r *http.Request) {
+				fmt.Fprintf(w, `{"issuer":"https://evil.example","jwks_uri":%q}`, b.URL+"/jwks")
+			}
+		},
+		"the issuer with a slash": func(b *fakeBroker) {
+			b.discovery = func(w http.ResponseWriter, r *http.Request) {
+				fmt.Fprintf(w, `{"issuer":%q,"jwks_uri":%q}`, b.URL+"/", b.URL+"/jwks")
+			}
+		},
+		"no key set named": func(b *fakeBroker) {
+			b.discovery = func(w http.ResponseWriter, r *http.Request) { fmt.Fprintf(w, `{"issuer":%q}`, b.URL) }
+		},
+		"an endless discovery": func(b *fakeBroker) { b.discovery = endless },
+		"an endless key set":   func(b *fakeBroker) { b.keySet = endless },
+		"a page": func(b *fakeBroker) {
+			b.keySet = func(w http.ResponseWriter, r *http.Request) { fmt.Fprint(w, "<html>evil") }
+		},
+		"an empty set": func(b *fakeBroker) {
+			b.keySet = func(w http.ResponseWriter, r *http.Request) { fmt.Fprint(w, `{"keys":[]}`) }
+		},
+		"an error with a key set": func(b *fakeBroker) {
+			b.keySet = func(w http.ResponseWriter, r *http.Request) {
+				w.WriteHeader(500)
+				body, _ := b.ring.JWKS()
+				w.Write(body)
+			}
+		},
+		"a broken connection": func(b *fakeBroker) {
+			b.keySet = func(http.ResponseWriter, *http.Request) { panic(http.ErrAbortHandler) }
+		},
+		"a first line of noise": func(b *fakeBroker) {
+			b.keySet = func(w http.ResponseWriter, _ *http.Request) {
+				conn, _, err := w.(http.Hijacker).Hijack()
+				if err != nil {
+					panic(err)
+				}
+				fmt.Fprintf(conn, "%s\r\n\r\n", strings.Repeat("evil", 10_000))
+				conn.Close()
+			}
+		},
+	}
+	for why, spoil := range rows {
+		b := newBroker(t)
+		spoil(b)
+		g := b.guard()
+		want(t, why, call(g, "Bearer "+b.token()), 503)
+		s := g.Stats()
+		if s.Keys != 0 || s.KeyFailures != 1 || s.KeysLastFail == "" || len(s.KeysLastFail) > 500 {
+			t.Errorf("%s: %+v", why, s)
+		}
+		if b.strangers.Load() != 0 {
+			t.Errorf("%s: a redirect was followed", why)
+		}
+	}
+}
+
+func endless(w http.ResponseWriter, r *http.Request) {
+	chunk := []byte(strings.Repeat(" ", 64<<10))
+	for r.Context().Err() == nil {
+		if _, err := w.Write(chunk); err != nil {
+			return
+		}
+	}
+}
+
+func TestABadAnswerLeavesTheKeysThatAreKnown(t *testing.T) {
+	b := newBroker(t)
+	g := b.guard()
+	want(t, "fetch", call(g, "Bearer "+b.token()), 200)
+	b.misbehave(func(w http.ResponseWriter, r *http.Request) { fmt.Fprint(w, `{"keys":[]}`) })
+	b.advance(20 * time.Minute)
+	want(t, "after an empty set", call(g, "Bearer "+b.token()), 200)
+}
+
+func TestAGivenClientIsHardenedToo(t *testing.T) {
+	b := newBroker(t)
+	followed := false
+	given := &http.Client{CheckRedirect: func(*http.Request, []*http.Request) error { followed = true; return nil }}
+	b.misbehave(func(w http.ResponseWriter, r *http.Request) { http.Redirect(w, r, "/other", 302) })
+	g := b.guard(guard.WithHTTPClient(given))
+	want(t, "a redirect", call(g, "Bearer "+b.token()), 503)
+	if followed || b.strangers.Load() > 0 || given.Timeout != 0 {
+		t.Error("the given client was followed, or changed")
+	}
+}
+
+func TestAnIssuerWithAPathOrASlashIsFound(t *testing.T) {
+	for _, path := range []string{"/", "/tenant", "/tenant/"} {
+		var asked []string
+		var s *httptest.Server
+		s = httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			asked = append(asked, r.URL.Path)
+			fmt.Fprintf(w, `{"issuer":%q,"jwks_uri":%q}`, s.URL+path, s.URL+"/jwks")
+		}))
+		g, err := guard.New(s.URL+path, audience)
+		if err != nil {
+			t.Fatal(err)
+		}
+		g.Ready(context.Background()) // fails: no keys; what was asked is what counts
+		s.Close()
+		if want := strings.TrimSuffix(path, "/") + "/.well-known/openid-configuration"; len(asked) != 2 || asked[0] != want {
+			t.Errorf("%s: asked %q, want %s", path, asked, want)
+		}
+	}
+}
