@@ -33,7 +33,9 @@ type Refusal struct {
 	ForOperator string
 }
 
-func (r *Refusal) Error() string { return r.Code + ": " + r.ForOperator }
+// String is for logs. A Refusal is no error on purpose: the door decides what each
+// audience hears.
+func (r *Refusal) String() string { return r.Code + ": " + r.ForOperator }
 
 // Admit is the one gate that every path passes: login, single sign-on, consent,
 // code, refresh, userinfo. nil means come in. Client and provider are judged as

@@ -34,6 +34,7 @@ func (c *compiler) client(i int) {
 	c.clientURIs(cl, at)
 	c.clientGrants(cl, at)
 	c.clientScopes(cl, at)
+	at.notEmpty("providers", cl.Providers, "every provider")
 	c.known(at, "providers", "provider", cl.Providers, c.slugs)
 	if cl.IDTokenAlg != "" {
 		at.oneOf("id_token_alg", &cl.IDTokenAlg, "RS256", "ES256", "PS256", "EdDSA")
@@ -119,6 +120,7 @@ func uriHint(uri string, check func(string) error) string {
 
 func (c *compiler) clientGrants(cl *Client, at report) {
 	at.oneOf("refresh_tokens", &cl.RefreshTokens, RefreshNone, RefreshOnline, RefreshOffline)
+	at.notEmpty("grant_types", cl.GrantTypes, "what refresh_tokens implies")
 	if len(cl.GrantTypes) == 0 {
 		cl.GrantTypes = []string{GrantCode}
 		if cl.RefreshTokens != RefreshNone {
@@ -147,6 +149,7 @@ func (c *compiler) clientGrants(cl *Client, at report) {
 }
 
 func (c *compiler) clientScopes(cl *Client, at report) {
+	at.notEmpty("scopes", cl.Scopes, "openid, profile and email")
 	if len(cl.Scopes) == 0 {
 		cl.Scopes = []string{"openid", "profile", "email"}
 		if cl.RefreshTokens == RefreshOffline {

@@ -143,6 +143,7 @@ func (c *compiler) providerRequest(p *Provider, at report) {
 func (c *compiler) providerPolicy(p *Provider, at report) {
 	at.oneOf("trust_email", &p.TrustEmail, TrustOwnDomains, TrustAlways, TrustNever)
 	at.oneOf("signup", &p.Signup, SignupAutomatic, SignupExisting)
+	at.notEmpty("allowed_domains", p.AllowedDomains, "every domain")
 	domains(at, "email_domains", p.EmailDomains)
 	domains(at, "allowed_domains", p.AllowedDomains)
 	if h := p.HostedDomain; h != "" && h != "*" && !validDomain(h) {

@@ -77,6 +77,8 @@ func (c *compiler) rules() *mapping.Rules {
 			}
 			where.say(p.Message, p.Hint)
 		}
+		at.notEmpty("providers", rule.Providers, "every provider")
+		at.notEmpty("clients", rule.Clients, "every client")
 		c.known(at, "providers", "provider", rule.Providers, c.slugs)
 		c.known(at, "clients", "client", rule.Clients, c.clients)
 		for j, s := range rule.Scopes {

@@ -76,6 +76,8 @@ func TestEachFaultIsFoundAtItsPlace(t *testing.T) {
 		{"title that turns the reading direction", "providers[0].title", func(d *Document) { d.Providers[0].Title = "Goo\u202egle" }},
 		{"icon that is a script", "providers[0].icon", func(d *Document) { d.Providers[0].Icon = "javascript:alert(1)" }},
 
+		{"an empty list is not every domain", "providers[0].allowed_domains", func(d *Document) { d.Providers[0].AllowedDomains = []string{} }},
+
 		{"no client id", "clients[0].id", func(d *Document) { d.Clients[0].ID, d.Rules[1].Clients = "", nil }},
 		{"client id twice", "clients[1].id", func(d *Document) { d.Clients[1].ID = "web" }},
 		{"long name", "clients[0].name", func(d *Document) { d.Clients[0].Name = strings.Repeat("n", 121) }},
@@ -103,12 +105,15 @@ func TestEachFaultIsFoundAtItsPlace(t *testing.T) {
 		{"origin with a path", "clients[0].allowed_origins[0]", func(d *Document) { d.Clients[0].AllowedOrigins = []string{"https://app.acme.example/"} }},
 		{"every origin", "clients[0].allowed_origins[0]", func(d *Document) { d.Clients[0].AllowedOrigins = []string{"*"} }},
 		{"unknown provider", "clients[0].providers[0]", func(d *Document) { d.Clients[0].Providers = []string{"github"} }},
+		{"D28: an empty list is not every provider", "clients[0].providers", func(d *Document) { d.Clients[0].Providers = []string{} }},
+		{"an empty list is not the default", "clients[2].scopes", func(d *Document) { d.Clients[2].Scopes = []string{} }},
 		{"unknown scope", "clients[0].scopes[0]", func(d *Document) { d.Clients[0].Scopes[0] = "open-id" }},
 		{"reserved scope", "clients[0].scopes[0]", func(d *Document) { d.Clients[0].Scopes[0] = "handstamp:admin" }},
 		{"scope twice", "clients[0].scopes[1]", func(d *Document) { d.Clients[0].Scopes[1] = "openid" }},
 		{"offline scope alone", "clients[1].scopes[2]", func(d *Document) { d.Clients[1].Scopes = append(d.Clients[1].Scopes, "offline_access") }},
 		{"offline without its scope", "clients[0].scopes", func(d *Document) { d.Clients[0].Scopes = []string{"openid", "email", "groups"} }},
 		{"refresh word", "clients[0].refresh_tokens", func(d *Document) { d.Clients[0].RefreshTokens = "always" }},
+		{"D16: an empty list is not the default", "clients[0].grant_types", func(d *Document) { d.Clients[0].GrantTypes = []string{} }},
 		{"D16: password", "clients[0].grant_types[2]", func(d *Document) { d.Clients[0].GrantTypes = []string{GrantCode, GrantRefresh, "password"} }},
 		{"D16: implicit", "clients[0].grant_types[2]", func(d *Document) { d.Clients[0].GrantTypes = []string{GrantCode, GrantRefresh, "implicit"} }},
 		{"D16: typing slip", "clients[0].grant_types[0]", func(d *Document) { d.Clients[0].GrantTypes = []string{"authorisation_code", GrantRefresh} }},
@@ -138,6 +143,7 @@ func TestEachFaultIsFoundAtItsPlace(t *testing.T) {
 		{"rule that does not compile", "rules[1].when", func(d *Document) { d.Rules[1].When = `claims.groups ==` }},
 		{"rule for an unknown client", "rules[1].clients[0]", func(d *Document) { d.Rules[1].Clients = []string{"wep"} }},
 		{"rule for an unknown provider", "rules[1].providers[0]", func(d *Document) { d.Rules[1].Providers = []string{"github"} }},
+		{"a rule for no client is not for every client", "rules[1].clients", func(d *Document) { d.Rules[1].Clients = []string{} }},
 		{"rule gives an unknown scope", "rules[1].scopes[0]", func(d *Document) { d.Rules[1].Scopes = []string{"items:delete"} }},
 		{"rule gives an identity scope", "rules[1].scopes[0]", func(d *Document) { d.Rules[1].Scopes = []string{"offline_access"} }},
 	} {

@@ -10,7 +10,7 @@ import (
 // Problem is one fault of a Document: where it is, what is wrong and what would
 // likely be right. It never contains a secret.
 type Problem struct {
-	Path    string // clients[0].redirect_uris[1]
+	Path    string // clients[0].redirect_uris[1]; of a missing key, where it would be
 	Message string
 	Hint    string // the likely fix, or ""
 }
@@ -49,6 +49,14 @@ func (r report) oneOf(key string, value *string, words ...string) {
 	}
 	if !slices.Contains(words, *value) {
 		r.at(key).say(fmt.Sprintf("%q is not a value of %s", *value, key), choose(*value, words))
+	}
+}
+
+// notEmpty refuses a list that is written but empty where leaving it out means
+// "every" or "the default": who removes the last item means the opposite.
+func (r report) notEmpty(key string, list []string, absent string) {
+	if list != nil && len(list) == 0 {
+		r.at(key).say(key+" is an empty list", "leave "+key+" out for "+absent+"; to close it, say disabled: true")
 	}
 }
 
