@@ -143,7 +143,7 @@ func (w *groupWriter) loop() {
 
 // serve runs a batch and answers each of its callers exactly once.
 func (w *groupWriter) serve(batch []*pending) {
-	live := batch[:0]
+	live := make([]*pending, 0, len(batch))
 	for _, p := range batch {
 		switch {
 		case p.ctx.Err() != nil:
