@@ -79,6 +79,7 @@ type Keys struct {
 	Algs         []string           `yaml:"algs"`
 	RotateEvery  directory.Duration `yaml:"rotate_every"`
 	PublishAhead directory.Duration `yaml:"publish_ahead"`
+	KeepAfter    directory.Duration `yaml:"keep_after"`
 }
 
 // Brand is what the pages show of the house itself.

@@ -1,0 +1,403 @@
+package configs
+
+import (
+	"bytes"
+	"crypto/tls"
+	"crypto/x509"
+	"encoding/base64"
+	"fmt"
+	"net"
+	"net/netip"
+	"net/url"
+	"os"
+	"path"
+	"slices"
+	"strings"
+
+	"github.com/handstamp/handstamp/broker/directory"
+)
+
+// validator checks what the values mean. Where a key could not be read at all, it
+// keeps silent about it: one fault, one line.
+type validator struct {
+	file     string
+	c        *Config
+	broken   []Problem // found while reading
+	problems []Problem
+}
+
+func (v *validator) problem(key, hint, message string, args ...any) {
+	if v.spokenFor(key) {
+		return
+	}
+	at := v.c.places.find(key)
+	v.problems = append(v.problems, Problem{File: v.file, Line: at.Line, Column: at.Column, Key: key, Message: fmt.Sprintf(message, args...), Hint: hint})
+}
+
+// spokenFor tells whether a fault is only the echo of one that reading found: at the
+// same key, around it, or, for a missing key, beside it (its misspelled name).
+func (v *validator) spokenFor(key string) bool {
+	_, written := v.c.places[key]
+	for _, b := range v.broken {
+		if key == b.Key || strings.HasPrefix(key, b.Key+".") || strings.HasPrefix(key, b.Key+"[") {
+			return true
+		}
+		if !written && parent(b.Key) == parent(key) && strings.HasPrefix(b.Message, noSuchSetting) {
+			return true
+		}
+	}
+	return false
+}
+
+func (v *validator) check() {
+	v.issuer()
+	v.listen()
+	v.tls()
+	v.proxies()
+	v.storage()
+	v.sealing()
+	v.outgoing()
+	v.lifetimes()
+	v.keys()
+	v.brand()
+	v.word("log.level", v.c.Log.Level, "debug", "info", "warn", "error")
+	v.word("log.format", v.c.Log.Format, "json", "text")
+	if len(v.c.Directory.Providers) == 0 {
+		v.problem("providers", "list at least one; docs/providers tells how for each kind", "there is no provider, so nobody could sign in")
+	}
+}
+
+func (v *validator) word(key, value string, words ...string) {
+	if !slices.Contains(words, value) {
+		v.problem(key, "one of: "+strings.Join(words, ", "), "%q is not a value of %s", cut(value), last(key))
+	}
+}
+
+// issuer is the one identity of the broker; every token carries it byte for byte.
+func (v *validator) issuer() {
+	text := v.c.Issuer
+	u, err := url.Parse(text)
+	switch {
+	case text == "":
+		v.problem("issuer", "the address of the broker as people see it: issuer: https://login.example.com", "issuer is missing")
+	case err != nil || u.Host == "" || u.Opaque != "" || !printable(text):
+		v.problem("issuer", "write it as https://login.example.com", "the issuer is not a URL")
+	case u.User != nil:
+		v.problem("issuer", "remove what stands before the @", "the issuer carries a user name or password")
+	case u.RawQuery != "" || u.ForceQuery || u.Fragment != "" || strings.Contains(text, "#"):
+		v.problem("issuer", "remove what follows the path", "the issuer has a query or a fragment (OpenID Connect Core section 16.15)")
+	case u.Scheme == "http" && !loopback(u.Hostname()):
+		v.problem("issuer", "write https://"+u.Host+u.Path+"; tls: shows two ways", "an http issuer is accepted on loopback only: everyone on the way could sign in as anyone")
+	case u.Scheme != "https" && u.Scheme != "http":
+		v.problem("issuer", "write it as https://login.example.com", "the issuer is neither https nor http")
+	case strings.HasSuffix(u.Path, "/"):
+		v.problem("issuer", "write "+strings.TrimRight(text, "/"), "the issuer ends with a slash, and every app compares it byte for byte")
+	case u.Path != "" && (path.Clean(u.Path) != u.Path || u.RawPath != ""):
+		v.problem("issuer", "write "+u.Scheme+"://"+u.Host+path.Clean(u.Path), "the issuer's path is not in its plain form")
+	case u.Host != strings.ToLower(u.Host) || strings.HasSuffix(u.Hostname(), "."):
+		v.problem("issuer", "write "+u.Scheme+"://"+strings.ToLower(strings.TrimSuffix(u.Host, "."))+u.Path, "the issuer's host must be in lower case and without a dot at its end")
+	case u.Scheme == "https" && u.Port() == "443" || u.Scheme == "http" && u.Port() == "80":
+		v.problem("issuer", "write "+u.Scheme+"://"+u.Hostname()+u.Path, "the issuer names the port that its scheme has anyway, and clients leave that out")
+	}
+}
+
+func printable(s string) bool {
+	return !strings.ContainsFunc(s, func(r rune) bool { return r <= ' ' || r >= 0x7f || strings.ContainsRune("\"\\<>^`{|}", r) })
+}
+
+// loopback names this machine and no other (RFC 6761 §6.3).
+func loopback(host string) bool {
+	if ip, err := netip.ParseAddr(host); err == nil {
+		return ip.IsLoopback()
+	}
+	return host == "localhost" || strings.HasSuffix(host, ".localhost")
+}
+
+func (v *validator) listen() {
+	host, port, err := net.SplitHostPort(v.c.Listen)
+	if err != nil {
+		v.problem("listen", "write it as 127.0.0.1:8080, or :8443 for every address", "%q is not host:port", cut(v.c.Listen))
+		return
+	}
+	if n, err := net.LookupPort("tcp", port); err != nil || n < 0 {
+		v.problem("listen", "a number from 1 to 65535", "%q is not a port", cut(port))
+	}
+	if host != "" && !loopback(host) {
+		if _, err := netip.ParseAddr(host); err != nil && strings.ContainsAny(host, "/ ") {
+			v.problem("listen", "write it as 127.0.0.1:8080", "%q is not a host", cut(host))
+		}
+	}
+}
+
+func (v *validator) tls() {
+	cert, key := v.c.TLS.Cert, v.c.TLS.Key
+	switch {
+	case cert == "" && key == "":
+	case cert == "":
+		v.problem("tls.cert", "name the file of the certificate chain", "tls.key is set and tls.cert is not")
+	case key == "":
+		v.problem("tls.key", "name the file of its private key", "tls.cert is set and tls.key is not")
+	default:
+		v.keyPair(cert, key)
+	}
+}
+
+func (v *validator) keyPair(cert, key string) {
+	chain, _, err := readFile(cert, maxFile)
+	if err != nil {
+		v.problem("tls.cert", "", "the file cannot be used: %v", err)
+	}
+	private, mode, kerr := readFile(key, maxFile)
+	switch {
+	case kerr != nil:
+		v.problem("tls.key", "", "the file cannot be used: %v", kerr)
+	case mode&^maxMode != 0:
+		v.problem("tls.key", "chmod 0640 "+key+", or stricter", "the private key can be read by others (its mode is %04o)", mode)
+	}
+	if err != nil || kerr != nil {
+		return
+	}
+	pair, err := tls.X509KeyPair(chain, private)
+	if err != nil {
+		v.problem("tls.cert", "PEM files, the broker's own certificate first", "certificate and key do not fit together, or are not PEM")
+		return
+	}
+	u, err := url.Parse(v.c.Issuer)
+	if err == nil && u.Hostname() != "" && pair.Leaf != nil && pair.Leaf.VerifyHostname(u.Hostname()) != nil {
+		v.problem("tls.cert", "", "the certificate is not for %s, the host of the issuer", u.Hostname())
+	}
+}
+
+func (v *validator) proxies() {
+	for i, text := range v.c.TrustedProxies {
+		key := fmt.Sprintf("trusted_proxies[%d]", i)
+		prefix, err := netip.ParsePrefix(text)
+		if err != nil {
+			if ip, ipErr := netip.ParseAddr(text); ipErr != nil || ip.Zone() != "" {
+				v.problem(key, "an address such as 10.0.0.7, or a network such as 10.0.0.0/24", "%q is neither an address nor a network", cut(text))
+			}
+			continue
+		}
+		if prefix.Bits() == 0 {
+			v.problem(key, "name the network that the proxies are in", "with %s everyone may claim to be anyone's address", prefix)
+		} else if prefix.Masked() != prefix {
+			v.problem(key, "write "+prefix.Masked().String(), "%s has bits beyond its mask", prefix)
+		}
+	}
+}
+
+func (v *validator) storage() {
+	text := v.c.Storage.URL.Reveal()
+	scheme, rest, _ := strings.Cut(text, ":")
+	switch scheme {
+	case "sqlite":
+		if rest == "" || strings.HasPrefix(rest, "//") || strings.Contains(rest, "?") {
+			v.problem("storage.url", "write it as sqlite:/var/lib/handstamp/handstamp.db", "a SQLite database is named by its file")
+		}
+	case "postgres", "postgresql":
+		if u, err := url.Parse(text); err != nil || u.Host == "" && !u.Query().Has("host") {
+			v.problem("storage.url", "write it as postgres://user:password@host:5432/handstamp", "the PostgreSQL URL cannot be read")
+		} else if mode := u.Query().Get("sslmode"); (mode == "" || mode == "disable" || mode == "prefer" || mode == "allow") && u.Host != "" && !loopback(u.Hostname()) {
+			v.problem("storage.url", "add ?sslmode=verify-full; for a database on a private container network: sslmode=require", "the connection to PostgreSQL could go unencrypted over the network")
+		}
+	default:
+		v.problem("storage.url", "sqlite:PATH, or postgres://…", "the database is neither SQLite nor PostgreSQL")
+	}
+}
+
+func (v *validator) sealing() {
+	if len(v.c.SealingKeys) == 0 && strings.HasPrefix(v.c.Storage.URL.Reveal(), "postgres") {
+		v.problem("sealing_keys", "openssl rand -base64 32, then sealing_keys: [\"${HANDSTAMP_SEALING_KEY}\"]", "PostgreSQL needs a sealing key of its own: one beside the data would not protect it")
+	}
+	var seen [][]byte
+	for i, secret := range v.c.SealingKeys {
+		key := fmt.Sprintf("sealing_keys[%d]", i)
+		raw, fault := sealingKey(secret.Reveal())
+		switch {
+		case fault != "":
+			v.problem(key, "make one: openssl rand -base64 32", "%s", fault)
+		case slices.ContainsFunc(seen, func(b []byte) bool { return bytes.Equal(b, raw) }):
+			v.problem(key, "remove it", "this key stands in the list already")
+		}
+		seen = append(seen, raw)
+	}
+}
+
+// sealingKey reads 32 random bytes. A key that somebody typed is none.
+func sealingKey(text string) ([]byte, string) {
+	text = strings.TrimSpace(text)
+	if text == "" {
+		return nil, "the key is empty"
+	}
+	raw, err := base64.StdEncoding.DecodeString(text)
+	if err != nil {
+		raw, err = base64.RawURLEncoding.DecodeString(strings.TrimRight(text, "="))
+	}
+	switch {
+	case err != nil:
+		return nil, "the key is not base64"
+	case len(raw) != 32:
+		return nil, fmt.Sprintf("the key has %d bytes; 32 are needed", len(raw))
+	}
+	distinct := map[byte]bool{}
+	letters := 0
+	for _, b := range raw {
+		distinct[b] = true
+		if b >= ' ' && b < 0x7f {
+			letters++
+		}
+	}
+	// Of 32 random bytes about 30 differ, and about 12 are printable.
+	if len(distinct) < 16 || letters == len(raw) {
+		return nil, "the key is not random"
+	}
+	return raw, ""
+}
+
+// SealingKeyBytes are the decoded sealing keys, the first of which seals. Empty
+// means that SQLite keeps one in a file beside the database.
+func (c *Config) SealingKeyBytes() ([][]byte, error) {
+	var keys [][]byte
+	for i, secret := range c.SealingKeys {
+		raw, fault := sealingKey(secret.Reveal())
+		if fault != "" {
+			return nil, fmt.Errorf("sealing_keys[%d]: %s", i, fault)
+		}
+		keys = append(keys, raw)
+	}
+	return keys, nil
+}
+
+func (v *validator) outgoing() {
+	if file := v.c.Outgoing.CAFile; file != "" {
+		b, err := os.ReadFile(file)
+		if err != nil {
+			v.problem("outgoing.ca_file", "", "the file cannot be used: %v", reason(err))
+		} else if !x509.NewCertPool().AppendCertsFromPEM(b) {
+			v.problem("outgoing.ca_file", "a file with -----BEGIN CERTIFICATE-----", "there is no PEM certificate in the file")
+		}
+	}
+	if proxy := v.c.Outgoing.Proxy.Reveal(); proxy != "" {
+		if u, err := url.Parse(proxy); err != nil || u.Host == "" || u.Scheme != "http" && u.Scheme != "https" {
+			v.problem("outgoing.proxy", "write it as http://proxy.example.com:3128", "the proxy is not an http or https URL")
+		}
+	}
+}
+
+func (v *validator) lifetimes() {
+	for _, s := range spans {
+		if got := *s.of(v.c); got < s.least || got > s.most {
+			v.problem(s.key, fmt.Sprintf("the default is %s", s.standard), "%s is not between %s and %s: %s", got, s.least, s.most, s.why)
+		}
+	}
+	l := v.c.Lifetimes
+	for _, pair := range []struct {
+		idle, absolute string
+		a, b           directory.Duration
+	}{
+		{"lifetimes.session_idle", "lifetimes.session_absolute", l.SessionIdle, l.SessionAbsolute},
+		{"lifetimes.refresh_idle", "lifetimes.refresh_absolute", l.RefreshIdle, l.RefreshAbsolute},
+	} {
+		if pair.a > pair.b {
+			v.problem(pair.idle, "make it shorter, or the other longer", "%s is longer than %s (%s)", pair.a, pair.absolute, pair.b)
+		}
+	}
+}
+
+var algs = []string{"ES256", "RS256", "PS256", "EdDSA"}
+
+// keys must include every algorithm that some client or resource needs.
+func (v *validator) keys() {
+	k := v.c.Keys
+	if len(k.Algs) == 0 {
+		v.problem("keys.algs", "leave it out for ES256 and RS256", "without an algorithm no token can be signed")
+	}
+	for i, a := range k.Algs {
+		key := fmt.Sprintf("keys.algs[%d]", i)
+		switch {
+		case !slices.Contains(algs, a):
+			v.problem(key, "one of: "+strings.Join(algs, ", "), "%q is not an algorithm that the broker signs with", cut(a))
+		case slices.Contains(k.Algs[:i], a):
+			v.problem(key, "remove it", "%s is listed twice", a)
+		}
+	}
+	if k.PublishAhead >= k.RotateEvery {
+		v.problem("keys.publish_ahead", "", "a key would have to be published (%s) for longer than it signs (%s)", k.PublishAhead, k.RotateEvery)
+	}
+	needs := func(key, alg, what string) {
+		if slices.Contains(algs, alg) && len(k.Algs) > 0 && !slices.Contains(k.Algs, alg) {
+			v.problem(key, "add "+alg+" to keys.algs", "%s needs %s, and keys.algs does not have it", what, alg)
+		}
+	}
+	for i, c := range v.c.Directory.Clients {
+		alg := c.IDTokenAlg
+		if alg == "" {
+			alg = "RS256"
+		}
+		needs(fmt.Sprintf("clients[%d].id_token_alg", i), alg, "its ID token")
+	}
+	for i, r := range v.c.Directory.Resources {
+		alg := r.Alg
+		if alg == "" {
+			alg = "ES256"
+		}
+		needs(fmt.Sprintf("resources[%d].alg", i), alg, "its access token")
+	}
+}
+
+func (v *validator) brand() {
+	b := v.c.Brand
+	if b.Name == "" || len(b.Name) > 80 || strings.ContainsFunc(b.Name, func(r rune) bool { return r < ' ' || r == 0x7f }) {
+		v.problem("brand.name", "", "the name is one line of at most 80 bytes")
+	}
+	for _, link := range []struct{ key, value string }{{"brand.logo", b.Logo}, {"brand.policy_uri", b.PolicyURI}, {"brand.tos_uri", b.TOSURI}} {
+		if link.value == "" {
+			continue
+		}
+		if u, err := url.Parse(link.value); err != nil || u.Host == "" || u.User != nil || u.Scheme != "https" && (u.Scheme != "http" || !loopback(u.Hostname())) {
+			v.problem(link.key, "write it as https://…", "this is not an https address")
+		}
+	}
+}
+
+// warnings are settings that work and weaken something; they are shown at every start.
+func (v *validator) warnings() []Problem {
+	c := v.c
+	kept := v.problems
+	v.problems = nil
+	u, err := url.Parse(c.Issuer)
+	if err != nil {
+		u = &url.URL{}
+	}
+	host, _, _ := net.SplitHostPort(c.Listen)
+	if u.Scheme == "https" && c.TLS.Cert == "" && len(c.TrustedProxies) == 0 && !loopback(u.Hostname()) {
+		v.problem("trusted_proxies", "name the proxy that ends TLS, or set tls", "the issuer is https, but neither tls nor trusted_proxies is set: every visitor will seem to come from the proxy's address")
+	}
+	if u.Scheme == "http" && !loopback(host) {
+		v.problem("listen", "listen on 127.0.0.1", "the issuer is http and the broker listens beyond this machine: that is for development in containers only")
+	}
+	if c.Outgoing.AllowLoopback && !loopback(u.Hostname()) {
+		v.problem("outgoing.allow_loopback", "remove it outside development", "upstream providers may be on this machine itself, over plain http")
+	}
+	for i, p := range c.Directory.Providers {
+		at := fmt.Sprintf("providers[%d].", i)
+		if p.TrustEmail == directory.TrustAlways {
+			v.problem(at+"trust_email", "own_domains with email_domains", "every address that %s calls verified counts as verified, whoever owns its domain", p.Slug)
+		}
+		if p.AllowPrivateNetwork {
+			v.problem(at+"allow_private_network", "", "%s may be in a private network: its discovery may point into it", p.Slug)
+		}
+	}
+	for i, cl := range c.Directory.Clients {
+		at := fmt.Sprintf("clients[%d].", i)
+		if cl.PKCE == directory.PKCEOptional {
+			v.problem(at+"pkce", "ask its developers for PKCE with S256", "%s may sign people in without PKCE; a stolen code is then worth a login", cl.ID)
+		}
+	}
+	if len(c.Directory.Clients) == 0 {
+		v.problem("clients", "", "there is no client yet, so no app can send anyone here")
+	}
+	out := v.problems
+	v.problems = kept
+	return out
+}
