@@ -98,7 +98,7 @@ func document(k *kit) directory.Document {
 	return directory.Document{
 		Providers: []directory.Provider{
 			{Slug: "google", Kind: "google", Issuer: k.google.Issuer(), ClientID: k.google.ClientID(), ClientSecret: providers.Secret(k.google.ClientSecret()), TrustEmail: "always"},
-			{Slug: "okta", Kind: "okta", Issuer: k.okta.BaseURL(), AuthorizationServer: "default", ClientID: k.okta.ClientID(), ClientSecret: providers.Secret(k.okta.ClientSecret()), TrustEmail: "always"},
+			{Slug: "okta", Kind: "okta", Issuer: k.okta.BaseURL(), AuthorizationServer: "default", Scopes: []string{"openid", "profile", "email", "groups"}, ClientID: k.okta.ClientID(), ClientSecret: providers.Secret(k.okta.ClientSecret()), TrustEmail: "always"},
 			{Slug: "auth0", Kind: "auth0", Issuer: k.auth0.Issuer(), ClientID: k.auth0.ClientID(), ClientSecret: providers.Secret(k.auth0.ClientSecret()), TrustEmail: "always"},
 		},
 		Clients: []directory.Client{
@@ -322,6 +322,7 @@ type login struct {
 	secret                 string
 	state, nonce, verifier string
 	extra                  url.Values
+	absent                 []string // parameters that this app forgets to send
 }
 
 func (k *kit) login(client string, extra ...string) *login {
@@ -340,6 +341,8 @@ func (k *kit) login(client string, extra ...string) *login {
 		l.extra.Del(extra[i])
 		if extra[i+1] != "" {
 			l.extra.Set(extra[i], extra[i+1])
+		} else {
+			l.absent = append(l.absent, extra[i])
 		}
 	}
 	return l
@@ -352,6 +355,9 @@ func (l *login) query() url.Values {
 		"code_challenge": {challenge}, "code_challenge_method": {"S256"}}
 	for name, values := range l.extra {
 		q[name] = values
+	}
+	for _, name := range l.absent {
+		q.Del(name)
 	}
 	return q
 }

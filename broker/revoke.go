@@ -49,7 +49,7 @@ func (b *Broker) grantOf(ctx context.Context, raw string) (*storage.Grant, error
 	if strings.HasPrefix(raw, "hsr_") {
 		return b.db.GrantByRefresh(ctx, raw)
 	}
-	claims, err := b.verifier.Access(ctx, raw, "")
+	claims, err := b.verifier.AccessForAnyAudience(ctx, raw)
 	if err != nil {
 		return nil, err
 	}
