@@ -176,7 +176,7 @@ func readKey(raw []byte, algs []string) (signingKey, bool) {
 	if _, there := m["alg"]; there && (!isText || !slices.Contains(algs, alg)) {
 		return signingKey{}, false
 	}
-	if n, _ := m["n"].(string); len(n) > 1400 { // 8192 bits are 1366 characters: no bigger number is even built
+	if n, _ := m["n"].(string); len(n) > 700 { // 4096 bits are 683 characters: no bigger number is even built
 		return signingKey{}, false
 	}
 	var jwk jose.JSONWebKey
@@ -186,13 +186,13 @@ func readKey(raw []byte, algs []string) (signingKey, bool) {
 	return signingKey{id: jwk.KeyID, alg: alg, jwk: jwk}, true
 }
 
-// strong holds for RSA of 2048 to 8192 bits with an odd exponent from 3, for
+// strong holds for RSA of 2048 to 4096 bits (go-jose knows no bigger) with an odd exponent from 3, for
 // P-256 and P-384, and for Ed25519.
 func strong(key any) bool {
 	switch k := key.(type) {
 	case *rsa.PublicKey:
 		bits := k.N.BitLen()
-		return bits >= 2048 && bits <= 8192 && k.N.Bit(0) == 1 && k.E >= 3 && k.E <= 1<<31-1 && k.E%2 == 1
+		return bits >= 2048 && bits <= 4096 && k.N.Bit(0) == 1 && k.E >= 3 && k.E <= 1<<31-1 && k.E%2 == 1
 	case *ecdsa.PublicKey:
 		return k.Curve == elliptic.P256() || k.Curve == elliptic.P384()
 	case ed25519.PublicKey:
