@@ -177,6 +177,27 @@ func TestL14_ANewPersonIsRefusedWhereSignupIsExisting(t *testing.T) {
 	}
 }
 
+func TestL05_AnAddressVerifiedUnderOlderSettingsIsJudgedByTodaysTrust(t *testing.T) {
+	d := acme()
+	d.Providers[0].AllowedDomains = []string{"acme.example"}
+	s := compiled(t, d)
+	for _, row := range []struct {
+		why      string
+		claims   map[string]any
+		admitted bool
+	}{
+		{"Workspace account", map[string]any{"hd": "acme.example"}, true},
+		{"consumer account with an address of the domain", map[string]any{}, false},
+		{"decided under these settings already", nil, true},
+	} {
+		a := alice(t, s)
+		a.Provider, a.Claims = provider(t, s, "google"), row.claims
+		if refusal := s.Admit(a); (refusal == nil) != row.admitted {
+			t.Errorf("%s: got %v", row.why, refusal)
+		}
+	}
+}
+
 func TestL05_AProvidersWordCountsOnlyForItsOwnDomains(t *testing.T) {
 	for _, trust := range []struct {
 		mode    string

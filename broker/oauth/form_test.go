@@ -21,10 +21,10 @@ func TestD06_ATokenRequestWithAParameterTwiceIsRefused(t *testing.T) {
 }
 
 func TestI04_AFormIsCountedBeforeItIsSplit(t *testing.T) {
-	bomb := strings.Repeat("a&", 1<<20)
+	bomb := strings.Repeat("resource=%61&", 5000) // net/url itself stops at 10,000
 	if allocs := testing.AllocsPerRun(1, func() {
 		if _, err := ParseForm(bomb, 40); err == nil {
-			t.Error("a million parameters were accepted")
+			t.Error("5000 parameters were accepted")
 		}
 	}); allocs > 3 {
 		t.Errorf("refusing a bomb took %v allocations: it was split first", allocs)
