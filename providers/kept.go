@@ -61,7 +61,8 @@ func (k *kept[T]) start(ctx context.Context) *load {
 }
 
 func (k *kept[T]) run(ctx context.Context, l *load) {
-	ctx, cancel := context.WithTimeout(ctx, k.patience)
+	// A little less than a login has, so that those who wait hear why.
+	ctx, cancel := context.WithTimeout(ctx, k.patience*9/10)
 	defer cancel()
 	value, failure := k.load(ctx)
 
