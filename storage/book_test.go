@@ -23,6 +23,8 @@ const (
 	absolute = 12 * time.Hour
 )
 
+type contextT = context.Context
+
 var actor = storage.Actor{Kind: "person", ID: "test", IP: "192.0.2.1", RequestID: "req-1"}
 
 // clock is time that a test owns.
@@ -193,7 +195,8 @@ func tally(errs []error) map[string]int {
 	for _, err := range errs {
 		name := fmt.Sprint(err)
 		for known, word := range map[error]string{storage.ErrUsed: "used", storage.ErrRevoked: "revoked", storage.ErrStateSpent: "spent",
-			storage.ErrReused: "reused", storage.ErrMismatch: "mismatch", storage.ErrExpired: "expired", storage.ErrNotFound: "not found"} {
+			storage.ErrReused: "reused", storage.ErrMismatch: "mismatch", storage.ErrExpired: "expired", storage.ErrNotFound: "not found",
+			storage.ErrUnavailable: "unavailable", storage.ErrNoUser: "no user", storage.ErrDisabled: "disabled"} {
 			if errors.Is(err, known) {
 				name = word
 			}
