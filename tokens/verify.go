@@ -157,7 +157,7 @@ func (v *Verifier) now() time.Time {
 var parsers = func() map[Alg]*jwt.Parser {
 	p := map[Alg]*jwt.Parser{}
 	for alg := range methods {
-		p[alg] = jwt.NewParser(jwt.WithValidMethods([]string{string(alg)}), jwt.WithoutClaimsValidation())
+		p[alg] = jwt.NewParser(jwt.WithValidMethods([]string{string(alg)}), jwt.WithStrictDecoding(), jwt.WithoutClaimsValidation())
 	}
 	return p
 }()
