@@ -403,6 +403,21 @@ func TestT13_ATokenForOneAPIIsRefusedAtAnother(t *testing.T) {
 	}
 }
 
+func TestTheIssuerLooksAtItsOwnTokenWhateverItsAudience(t *testing.T) {
+	m := testMint(t, ES256)
+	v := testVerifier(m)
+	if c, err := v.AccessForAnyAudience(context.Background(), access(t, m, alice())); err != nil || c.GrantID() != "grant1" {
+		t.Errorf("%+v, %v", c, err)
+	}
+	v.Now = func() time.Time { return noon.Add(5 * time.Minute) }
+	if _, err := v.AccessForAnyAudience(context.Background(), access(t, m, alice())); !errors.Is(err, ErrExpired) {
+		t.Errorf("expired: %v", err)
+	}
+	if _, err := v.AccessForAnyAudience(context.Background(), mintID(t, m, alice(), IDToken{})); !errors.Is(err, ErrInvalid) {
+		t.Errorf("an ID token: %v", err)
+	}
+}
+
 func TestT14_AnEncryptedTokenIsNeverOpened(t *testing.T) {
 	m := testMint(t, RS256)
 	v := testVerifier(m)
