@@ -28,6 +28,7 @@ const (
 	ForgeTampered       Forgery = "another subject written into a signed payload"
 	ForgeWrongKey       Forgery = "unpublished key under the published key id"
 	ForgeUnknownKid     Forgery = "unpublished key under an unknown key id"
+	ForgeWithdrawnKey   Forgery = "key that was withdrawn, see WithdrawOldKeys"
 	ForgeRandomKid      Forgery = "unpublished key under a fresh key id each time"
 	ForgeHS256Secret    Forgery = "HS256 keyed with the client secret"
 	ForgeHS256PublicKey Forgery = "HS256 keyed with the public key as PEM"
@@ -51,7 +52,7 @@ const (
 // Forgeries lists every forgery, for a table test.
 func Forgeries() []Forgery {
 	return []Forgery{
-		ForgeNone, ForgeNoneCase, ForgeStripped, ForgeTampered, ForgeWrongKey, ForgeUnknownKid, ForgeRandomKid,
+		ForgeNone, ForgeNoneCase, ForgeStripped, ForgeTampered, ForgeWrongKey, ForgeUnknownKid, ForgeWithdrawnKey, ForgeRandomKid,
 		ForgeHS256Secret, ForgeHS256PublicKey, ForgeHS256DER, ForgeEmbeddedJWK, ForgeJKU, ForgeX5U, ForgeX5C,
 		ForgeZeroES256, ForgeCritical, ForgeUnencoded, ForgeJSON, ForgePadded, ForgeAccessToken, ForgeLogoutToken,
 		ForgeTwoParts, ForgeFourParts, ForgeGarbage,
@@ -85,6 +86,9 @@ func (p *Persona) forge(f Fault, header Claims, payload []byte, key *signingKey)
 		return rs256(with(nil), payload, stranger)
 	case ForgeUnknownKid:
 		return rs256(with(Claims{"kid": "nobody-knows-this-key"}), payload, stranger)
+	case ForgeWithdrawnKey:
+		former := p.keys.formerSigner()
+		return rs256(with(Claims{"kid": former.id}), payload, former.private)
 	case ForgeRandomKid:
 		return rs256(with(Claims{"kid": random(20)}), payload, stranger)
 	case ForgeHS256Secret:

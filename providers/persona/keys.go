@@ -21,9 +21,10 @@ type signingKey struct {
 // keyring holds the keys of one persona. The first key is made when it is
 // first needed: making one takes a tenth of a second.
 type keyring struct {
-	mu      sync.Mutex
-	keys    []*signingKey // published; the last one signs
-	private *signingKey   // never published: what Okta's org server signs access tokens with
+	mu        sync.Mutex
+	keys      []*signingKey // published; the last one signs
+	withdrawn *signingKey   // published once
+	private   *signingKey   // never published: what Okta's org server signs access tokens with
 }
 
 func (k *keyring) signer() *signingKey {
@@ -65,7 +66,21 @@ func (k *keyring) rotate() {
 func (k *keyring) withdraw() {
 	k.mu.Lock()
 	defer k.mu.Unlock()
-	k.keys = []*signingKey{k.lockedSigner()}
+	last := k.lockedSigner()
+	if len(k.keys) > 1 {
+		k.withdrawn = k.keys[len(k.keys)-2]
+	}
+	k.keys = []*signingKey{last}
+}
+
+// formerSigner is the key that was withdrawn last, or one that never was.
+func (k *keyring) formerSigner() *signingKey {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	if k.withdrawn == nil {
+		k.withdrawn = newKey()
+	}
+	return k.withdrawn
 }
 
 func (k *keyring) swap() {

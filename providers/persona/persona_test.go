@@ -138,4 +138,3 @@ func TestAnIndependentClientSignsInAtEveryPersona(t *testing.T) {
 		})
 	}
 }
-

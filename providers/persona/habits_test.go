@@ -1,0 +1,350 @@
+package persona_test
+
+import (
+	"fmt"
+	"net/http"
+	"net/url"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"golang.org/x/oauth2"
+
+	"github.com/handstamp/handstamp/providers/persona"
+)
+
+func TestGoogleTellsTheHostedDomainOfCompanyAccountsOnly(t *testing.T) {
+	a := newApp(t, persona.Google, persona.Options{})
+	hint := oauth2.SetAuthURLParam("hd", "acme.example")
+	if _, _, claims := a.signIn("alice", hint); claims["hd"] != "acme.example" || claims["auth_time"] != nil || claims["groups"] != nil {
+		t.Errorf("alice: %v", claims)
+	}
+	a.browser.Jar = nil
+	if _, _, claims := a.signIn("bob", hint); claims["hd"] != nil {
+		t.Errorf("bob came in with hd %v although he has none: %v", claims["hd"], claims)
+	}
+}
+
+func TestGoogleGivesARefreshTokenOnlyOfflineAndOnConsent(t *testing.T) {
+	a := newApp(t, persona.Google, persona.Options{})
+	prompt := func(s string) oauth2.AuthCodeOption { return oauth2.SetAuthURLParam("prompt", s) }
+	for i, c := range []struct {
+		why     string
+		options []oauth2.AuthCodeOption
+		want    bool
+	}{
+		{"online", nil, false},
+		{"offline, the first time", []oauth2.AuthCodeOption{oauth2.AccessTypeOffline}, true},
+		{"offline, again", []oauth2.AuthCodeOption{oauth2.AccessTypeOffline, prompt("select_account")}, false},
+		{"offline, with consent", []oauth2.AuthCodeOption{oauth2.AccessTypeOffline, prompt("consent")}, true},
+	} {
+		token, _, _ := a.signIn("alice", c.options...)
+		if got := token.RefreshToken != ""; got != c.want {
+			t.Errorf("%d %s: refresh token %v", i, c.why, got)
+		}
+		if !c.want {
+			continue
+		}
+		old := token.RefreshToken
+		for range 2 { // it is never rotated
+			token.Expiry = time.Now().Add(-time.Hour)
+			next, err := a.conf.TokenSource(t.Context(), token).Token()
+			if err != nil {
+				t.Fatalf("refresh: %v", err)
+			}
+			if next.RefreshToken != old {
+				t.Errorf("rotated")
+			}
+			a.verify(next)
+		}
+	}
+}
+
+func TestOktaGroupsComeWithTheScopeAndOnlyForThoseInOne(t *testing.T) {
+	for _, k := range []struct {
+		start func(persona.Options) *persona.Persona
+		thin  bool
+	}{{persona.Okta, false}, {persona.OktaOrg, true}} {
+		a := newApp(t, k.start, persona.Options{})
+		if _, _, claims := a.signIn("alice"); claims["groups"] != nil {
+			t.Errorf("groups without the scope: %v", claims)
+		}
+		a.conf.Scopes = append(a.conf.Scopes, "groups")
+		token, _, claims := a.signIn("alice")
+		if fmt.Sprint(claims["groups"]) != "[Everyone Engineering]" || claims["auth_time"] == nil || claims["ver"] != 1.0 {
+			t.Errorf("alice: %v", claims)
+		}
+		info := a.userInfo(token)
+		if thin := claims["email"] == nil && claims["name"] == nil && info["groups"] == nil; thin != k.thin {
+			t.Errorf("%s: token %v userinfo %v", a.idp.Kind(), claims, info)
+		}
+		if info["email"] != "alice@acme.example" {
+			t.Errorf("userinfo %v", info)
+		}
+		a.browser.Jar = nil
+		if _, _, claims := a.signIn("dave"); claims["groups"] != nil {
+			t.Errorf("dave is in no group: %v", claims)
+		}
+	}
+}
+
+func TestOktaFailsAboveAHundredGroups(t *testing.T) {
+	a := newApp(t, persona.Okta, persona.Options{})
+	a.conf.Scopes = append(a.conf.Scopes, "groups")
+	busy := persona.User{ID: "busy", Subject: "00ubusy", Email: "busy@acme.example"}
+	for i := range 101 {
+		busy.Groups = append(busy.Groups, fmt.Sprintf("group-%d", i))
+	}
+	a.idp.SetUsers(busy)
+	verifier := oauth2.GenerateVerifier()
+	q := a.back("busy", a.authURL(verifier))
+	if _, err := a.conf.Exchange(t.Context(), q.Get("code"), oauth2.VerifierOption(verifier)); err == nil {
+		t.Error("101 groups pass")
+	}
+}
+
+func TestOktaRefreshTokensArePersistentAndAuth0RotatesThem(t *testing.T) {
+	for _, k := range []struct {
+		start   func(persona.Options) *persona.Persona
+		rotates bool
+	}{{persona.Okta, false}, {persona.Auth0, true}} {
+		a := newApp(t, k.start, persona.Options{})
+		if token, _, _ := a.signIn("alice"); token.RefreshToken != "" {
+			t.Errorf("%s: a refresh token that nobody asked for", a.idp.Kind())
+		}
+		a.conf.Scopes = append(a.conf.Scopes, "offline_access")
+		token, _, _ := a.signIn("alice")
+		refresh := func(raw string) (*oauth2.Token, error) {
+			return a.conf.TokenSource(t.Context(), &oauth2.Token{RefreshToken: raw}).Token()
+		}
+		next, err := refresh(token.RefreshToken)
+		if err != nil {
+			t.Fatalf("%s: %v", a.idp.Kind(), err)
+		}
+		if rotated := next.RefreshToken != token.RefreshToken; rotated != k.rotates {
+			t.Errorf("%s: rotated %v", a.idp.Kind(), rotated)
+		}
+		a.verify(next)
+		_, again := refresh(token.RefreshToken)
+		_, family := refresh(next.RefreshToken)
+		if (again == nil) == k.rotates || (family == nil) == k.rotates {
+			t.Errorf("%s: the old one again: %v; its successor then: %v", a.idp.Kind(), again, family)
+		}
+	}
+}
+
+func TestAPersonWhoIsDisabledLaterCannotRefresh(t *testing.T) {
+	a := newApp(t, persona.Okta, persona.Options{})
+	a.conf.Scopes = append(a.conf.Scopes, "offline_access")
+	token, _, _ := a.signIn("alice")
+	alice, _ := a.idp.User("alice")
+	alice.Disabled = true
+	a.idp.SetUsers(alice)
+	if _, err := a.conf.TokenSource(t.Context(), &oauth2.Token{RefreshToken: token.RefreshToken}).Token(); err == nil {
+		t.Error("refreshed")
+	}
+	if q := a.back("alice", a.authURL(oauth2.GenerateVerifier())); q.Get("error") != "access_denied" {
+		t.Errorf("signed in by the session of before: %v", q)
+	}
+}
+
+func TestAuth0HasItsOwnIdeas(t *testing.T) {
+	a := newApp(t, persona.Auth0, persona.Options{})
+	_, _, claims := a.signIn("alice")
+	if _, text := claims["updated_at"].(string); !text || fmt.Sprint(claims[persona.RolesClaim]) != "[editor]" || claims["sid"] == nil ||
+		!strings.HasPrefix(claims["sub"].(string), "auth0|") || !strings.HasSuffix(claims["iss"].(string), "/") || claims["auth_time"] != nil || claims["org_id"] != nil {
+		t.Errorf("claims: %v", claims)
+	}
+	if _, _, claims := a.signIn("alice", oauth2.SetAuthURLParam("max_age", "0")); claims["auth_time"] == nil {
+		t.Errorf("max_age without auth_time: %v", claims)
+	}
+	org := oauth2.SetAuthURLParam("organization", "org_acme")
+	if _, _, claims := a.signIn("alice", org); claims["org_id"] != "org_acme" {
+		t.Errorf("organization: %v", claims)
+	}
+	a.browser.Jar = nil
+	if q := a.back("bob", a.authURL(oauth2.GenerateVerifier(), org)); q.Get("error") != "access_denied" {
+		t.Errorf("bob is no member: %v", q)
+	}
+	form := a.redeemable()
+	form.Set("code", "x")
+	if resp, _ := a.rawToken(form); resp.StatusCode != http.StatusForbidden {
+		t.Errorf("a refused code is HTTP %d, want 403", resp.StatusCode)
+	}
+	token, _, _ := a.signIn("alice")
+	if strings.Count(token.AccessToken, ".") != 0 {
+		t.Error("the access token is no opaque text")
+	}
+	token, _, _ = a.signIn("alice", oauth2.SetAuthURLParam("audience", "https://api.example"))
+	if strings.Count(token.AccessToken, ".") != 2 {
+		t.Error("the access token for an API is no JWT")
+	}
+}
+
+func TestAPersonIsRememberedUntilSomebodyAsksAgain(t *testing.T) {
+	for _, k := range kinds {
+		c := &clock{time.Now()}
+		a := newApp(t, k.start, persona.Options{Now: c.Now})
+		authURL := func(name, value string) string {
+			return a.authURL(oauth2.GenerateVerifier(), oauth2.SetAuthURLParam(name, value))
+		}
+		forms := func() int { return a.idp.Requests().Count(persona.SignInForm) }
+
+		if q := a.back("alice", authURL("prompt", "none")); q.Get("error") != "login_required" {
+			t.Errorf("%s: prompt=none in a fresh browser: %v", k.name, q)
+		}
+		a.signIn("alice")
+		before := forms()
+		if q := a.back("nobody", a.authURL(oauth2.GenerateVerifier())); q.Get("code") == "" || forms() != before {
+			t.Errorf("%s: the session is not used: %v", k.name, q)
+		}
+		if q := a.back("nobody", authURL("prompt", "none")); q.Get("code") == "" {
+			t.Errorf("%s: prompt=none in a session: %v", k.name, q)
+		}
+		if q := a.back("alice", authURL("prompt", "select_account")); q.Get("code") == "" || forms() != before+1 {
+			t.Errorf("%s: prompt=select_account shows no page", k.name)
+		}
+		if q := a.back("bob", authURL("login_hint", "bob@gmail.example")); q.Get("code") == "" || forms() != before+2 {
+			t.Errorf("%s: a hint at another shows no page", k.name)
+		}
+		c.now = c.now.Add(10 * time.Minute)
+		a.back("alice", authURL("max_age", "60"))
+		if asked := forms() == before+3; asked == (k.name == persona.KindGoogle) {
+			t.Errorf("%s: max_age in an old session asked again: %v", k.name, asked)
+		}
+		c.now = c.now.Add(13 * time.Hour)
+		if q := a.back("alice", authURL("prompt", "none")); q.Get("error") != "login_required" {
+			t.Errorf("%s: the session of yesterday: %v", k.name, q)
+		}
+	}
+}
+
+func TestSignOutGoesOnlyWhereItMay(t *testing.T) {
+	const bye = "http://127.0.0.1:1/bye"
+	google := newApp(t, persona.Google, persona.Options{})
+	var meta struct {
+		EndSession string `json:"end_session_endpoint"`
+	}
+	if err := google.provider.Claims(&meta); err != nil || meta.EndSession != "" {
+		t.Errorf("Google has no end_session_endpoint: %q %v", meta.EndSession, err)
+	}
+
+	for _, k := range kinds[1:] {
+		a := newApp(t, k.start, persona.Options{PostLogoutRedirectURIs: []string{bye}})
+		if err := a.provider.Claims(&meta); err != nil || meta.EndSession == "" {
+			t.Fatalf("%s: no end_session_endpoint: %v", k.name, err)
+		}
+		token, _, _ := a.signIn("alice")
+		hint, _ := token.Extra("id_token").(string)
+		a.browser.CheckRedirect = func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
+		leave := func(at string, q url.Values) (int, string) {
+			t.Helper()
+			resp, err := a.browser.Get(at + "?" + q.Encode())
+			if err != nil {
+				t.Fatal(err)
+			}
+			resp.Body.Close()
+			return resp.StatusCode, resp.Header.Get("Location")
+		}
+
+		if status, to := leave(meta.EndSession, url.Values{"id_token_hint": {hint}, "post_logout_redirect_uri": {bye + "/"}}); status != 400 || to != "" {
+			t.Errorf("%s: an unregistered address: HTTP %d to %q", k.name, status, to)
+		}
+		if q := a.back("nobody", a.authURL(oauth2.GenerateVerifier(), oauth2.SetAuthURLParam("prompt", "none"))); q.Get("code") == "" {
+			t.Errorf("%s: signed out by a refused request", k.name)
+		}
+		if status, to := leave(meta.EndSession, url.Values{"id_token_hint": {hint[:len(hint)-4] + "AAAA"}, "post_logout_redirect_uri": {bye}}); status != 200 || to != "" {
+			t.Errorf("%s: a forged hint: HTTP %d to %q", k.name, status, to)
+		}
+		a.signIn("alice")
+		if status, to := leave(meta.EndSession, url.Values{"id_token_hint": {hint}, "post_logout_redirect_uri": {bye}, "state": {"a b"}}); status != 303 || to != bye+"?state=a+b" {
+			t.Errorf("%s: HTTP %d to %q", k.name, status, to)
+		}
+		if q := a.back("alice", a.authURL(oauth2.GenerateVerifier(), oauth2.SetAuthURLParam("prompt", "none"))); q.Get("error") != "login_required" {
+			t.Errorf("%s: still signed in: %v", k.name, q)
+		}
+		if k.name != persona.KindAuth0 {
+			continue
+		}
+		old := a.idp.BaseURL() + "/v2/logout"
+		if status, to := leave(old, url.Values{"client_id": {a.idp.ClientID()}, "returnTo": {bye}}); status != 303 || to != bye {
+			t.Errorf("/v2/logout: HTTP %d to %q", status, to)
+		}
+		if status, to := leave(old, url.Values{"client_id": {a.idp.ClientID()}, "returnTo": {"https://evil.example"}}); status != 400 || to != "" {
+			t.Errorf("/v2/logout elsewhere: HTTP %d to %q", status, to)
+		}
+	}
+}
+
+func TestARevokedTokenIsDead(t *testing.T) {
+	for _, k := range kinds {
+		a := newApp(t, k.start, persona.Options{})
+		options := []oauth2.AuthCodeOption{oauth2.AccessTypeOffline}
+		if k.name != persona.KindGoogle {
+			a.conf.Scopes, options = append(a.conf.Scopes, "offline_access"), nil
+		}
+		token, _, _ := a.signIn("alice", options...)
+		var meta struct {
+			Revoke string `json:"revocation_endpoint"`
+		}
+		if err := a.provider.Claims(&meta); err != nil {
+			t.Fatal(err)
+		}
+		form := url.Values{"token": {token.RefreshToken}, "client_id": {a.idp.ClientID()}, "client_secret": {a.idp.ClientSecret()}}
+		if k.name == persona.KindGoogle {
+			form = url.Values{"token": {token.RefreshToken}}
+		} else if resp, err := http.PostForm(meta.Revoke, url.Values{"token": {token.RefreshToken}}); err != nil || resp.StatusCode != 401 {
+			t.Errorf("%s: anybody revokes: %v %v", k.name, resp, err)
+		}
+		resp, err := http.PostForm(meta.Revoke, form)
+		if err != nil || resp.StatusCode != 200 {
+			t.Fatalf("%s: revoke: %v %v", k.name, resp, err)
+		}
+		if _, err := a.conf.TokenSource(t.Context(), &oauth2.Token{RefreshToken: token.RefreshToken}).Token(); err == nil {
+			t.Errorf("%s: refreshed with a revoked token", k.name)
+		}
+	}
+}
+
+func TestTheSamePeopleHaveOtherSubjectsEverywhere(t *testing.T) {
+	seen := map[string]string{}
+	for _, kind := range []string{persona.KindGoogle, persona.KindOkta, persona.KindAuth0} {
+		for _, u := range persona.People(kind) {
+			if other, taken := seen[u.Subject]; taken || u.Subject == "" {
+				t.Errorf("%s of %s has the subject of %s", u.ID, kind, other)
+			}
+			seen[u.Subject] = u.ID + " of " + kind
+		}
+	}
+	if len(persona.People(persona.KindGoogle)) < 5 {
+		t.Error("too few people")
+	}
+}
+
+func TestManyBrowsersAtOnceGetTheirOwnPerson(t *testing.T) {
+	a := newApp(t, persona.Okta, persona.Options{})
+	var all sync.WaitGroup
+	for range 25 {
+		for _, user := range []string{"alice", "bob", "dave", "erin"} {
+			all.Go(func() {
+				verifier := oauth2.GenerateVerifier()
+				to, err := persona.SignIn(t.Context(), nil, a.authURL(verifier), user)
+				if err != nil {
+					t.Errorf("sign in: %v", err)
+					return
+				}
+				token, err := a.conf.Exchange(t.Context(), to.Query().Get("code"), oauth2.VerifierOption(verifier))
+				if err != nil {
+					t.Errorf("exchange: %v", err)
+					return
+				}
+				info, err := a.provider.UserInfo(t.Context(), oauth2.StaticTokenSource(token))
+				if u, _ := a.idp.User(user); err != nil || info.Subject != u.Subject {
+					t.Errorf("%s: %v %v", user, info, err)
+				}
+			})
+		}
+	}
+	all.Wait()
+}
