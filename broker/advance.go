@@ -3,7 +3,6 @@ package broker
 import (
 	"context"
 	"errors"
-	"net/url"
 	"slices"
 	"time"
 
@@ -93,7 +92,7 @@ type proof struct {
 func (b *Broker) newGrant(v *visit, d *grant.Decided, providerID, sid string, how proof, code string) *storage.NewGrant {
 	r := v.request
 	return &storage.NewGrant{ID: oauth.NewSecret()[:22], ClientID: v.client.ID, ProviderID: providerID, SID: sid, Scopes: d.Scopes, Audience: d.Target.Audience,
-		Roles: d.Roles, Claims: d.Claims, Trace: d.Trace, Snapshot: d.Basis, AuthTime: how.at, ACR: how.acr, AMR: how.amr, RedirectHost: redirectHost(r.RedirectURI),
+		Roles: d.Roles, Claims: d.Claims, Trace: d.Trace, Snapshot: d.Basis, AuthTime: how.at, ACR: how.acr, AMR: how.amr, RedirectHost: oauth.RedirectHost(r.RedirectURI),
 		Code: storage.NewCode{Hash: oauth.Hash("code", code), RedirectURI: r.RedirectURI, Challenge: r.Challenge, Nonce: r.Nonce, ExpiresAt: b.now().Add(b.life.Code)}}
 }
 
@@ -106,18 +105,9 @@ func (b *Broker) mustAsk(ctx context.Context, v *visit, who *grant.Subject, d *g
 	if who.New || v.request.Asks("consent") {
 		return true, nil
 	}
-	agreed, err := b.db.Consent(ctx, who.User.ID, v.client.ID, redirectHost(v.request.RedirectURI))
+	agreed, err := b.db.Consent(ctx, who.User.ID, v.client.ID, oauth.RedirectHost(v.request.RedirectURI))
 	if err != nil {
 		return false, unavailable(err)
 	}
 	return agreed == nil || slices.ContainsFunc(d.Scopes, func(s string) bool { return !slices.Contains(agreed, s) }), nil
-}
-
-// redirectHost is the part of a redirect URI that names who gets the code.
-func redirectHost(uri string) string {
-	u, err := url.Parse(uri)
-	if err != nil || u.Hostname() == "" {
-		return uri
-	}
-	return u.Scheme + "://" + u.Hostname()
 }

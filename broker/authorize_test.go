@@ -300,3 +300,25 @@ func TestI10_GuessingASecretIsSlowedDownAndNobodyIsLockedOut(t *testing.T) {
 	other := k.login("other")
 	mustFail(t, other.redeem("x"), http.StatusBadRequest, "invalid_grant")
 }
+
+func TestARestrictionOnUpstreamClaimsAdmitsWhomItShouldOnEveryPath(t *testing.T) {
+	k := newKit(t, func(d *directory.Document) { d.Providers[0].HostedDomain = "acme.example" })
+	b := k.browser()
+	l := k.login("web")
+	got := l.done(b, "google", "alice")
+	for _, why := range []string{"as it was", "after an unrelated change"} {
+		if a := k.userinfo(got["access_token"].(string)); a.StatusCode != http.StatusOK {
+			t.Errorf("%s: userinfo %s", why, a.body)
+		}
+		if got = l.refresh(got["refresh_token"].(string)).json(t); got["access_token"] == nil {
+			t.Fatalf("%s: refresh %v", why, got)
+		}
+		sso := k.login("other")
+		if a := sso.redeem(sso.code(b.get(sso.url()).to(t))); a.StatusCode != http.StatusOK {
+			t.Errorf("%s: single sign-on %s", why, a.body)
+		}
+		k.change(func(d *directory.Document) { d.Clients[1].Name = "Notes, renamed" })
+	}
+	bob := k.login("web")
+	bob.mustGoBack(bob.signIn(k.browser(), "google", "bob"), "access_denied")
+}

@@ -36,7 +36,7 @@ func (b *Broker) askConsent(c *gin.Context) error {
 		return err
 	}
 	view := page.Consent{App: v.app(), Person: nameOfPerson(s.User), Action: b.path("/consent"), Tx: tx.Key(), Token: tx.Token,
-		NotYouHref: b.link(v.request, "prompt", "login"), RedirectHost: redirectHost(v.request.RedirectURI)}
+		NotYouHref: b.link(v.request, "prompt", "login"), RedirectHost: oauth.RedirectHost(v.request.RedirectURI)}
 	for _, name := range d.Scopes {
 		scope, _ := v.dir.Scope(name)
 		view.Scopes = append(view.Scopes, page.ScopeLine{Name: name, Description: scope.Description})

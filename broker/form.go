@@ -28,12 +28,11 @@ func readForm(c *gin.Context) (url.Values, *oauth.Error) {
 		e.Status = http.StatusRequestEntityTooLarge
 		return nil, e
 	}
-	form, err := url.ParseQuery(body)
-	if err != nil {
-		return nil, oauth.E(oauth.InvalidRequest, "the body is not a form").Because(err)
-	}
-	return form, oauth.CheckForm(form, 40)
+	return oauth.ParseForm(body, maxParams)
 }
+
+// maxParams is more than any honest request carries.
+const maxParams = 40
 
 func readAll(c *gin.Context) (string, error) {
 	if c.Request.ContentLength > maxForm {

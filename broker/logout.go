@@ -95,11 +95,8 @@ func (b *Broker) logoutForm(c *gin.Context) (url.Values, error) {
 		}
 		return form, nil
 	}
-	form, err := url.ParseQuery(c.Request.URL.RawQuery)
-	if err != nil {
-		return nil, refuse(http.StatusBadRequest, "The address that brought you here is damaged.", err)
-	}
-	if oerr := oauth.CheckForm(form, 40); oerr != nil {
+	form, oerr := oauth.ParseForm(c.Request.URL.RawQuery, maxParams)
+	if oerr != nil {
 		return nil, oerr
 	}
 	return form, nil

@@ -161,7 +161,9 @@ func TestD15_ClientsProveThemselvesInOneWay(t *testing.T) {
 }
 
 func TestD16_AGrantTypeNeedsToExistAndToBeTheClients(t *testing.T) {
-	k := newKit(t, func(d *directory.Document) { d.Clients[3].RefreshTokens, d.Clients[3].Scopes = directory.RefreshNone, nil })
+	k := newKit(t, func(d *directory.Document) {
+		d.Clients[3].RefreshTokens, d.Clients[3].Scopes = directory.RefreshNone, nil
+	})
 	for _, row := range []struct{ client, grantType, code string }{
 		{"web", "password", "unsupported_grant_type"}, {"web", "implicit", "unsupported_grant_type"}, {"web", "urn:ietf:params:oauth:grant-type:token-exchange", "unsupported_grant_type"},
 		{"web", "", "invalid_request"}, {"other", "refresh_token", "unauthorized_client"},

@@ -63,7 +63,11 @@ func (b *Broker) liveGrant(c *gin.Context, claims *tokens.Claims) (*storage.Gran
 	if !allowOrigin(c, client) {
 		return nil, invalidToken("this origin is not registered for the client", nil)
 	}
-	if refusal := grant.StillAdmitted(dir.Snapshot, client, g); refusal != nil {
+	refusal, err := grant.StillAdmitted(c.Request.Context(), b.db, dir.Snapshot, client, g)
+	if err != nil {
+		return nil, err
+	}
+	if refusal != nil {
 		return nil, invalidToken("the access token was revoked", reason(refusal.ForOperator))
 	}
 	return g, nil

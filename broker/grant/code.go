@@ -38,7 +38,11 @@ func (authorizationCode) Redeem(ctx context.Context, r *Request) (*Proof, error)
 		return nil, codeRefused(err)
 	}
 	g := &taken.Grant
-	if refusal := StillAdmitted(r.Snapshot, r.Client, g); refusal != nil {
+	refusal, err := StillAdmitted(ctx, r.Desk.DB, r.Snapshot, r.Client, g)
+	if err != nil {
+		return nil, err
+	}
+	if refusal != nil {
 		return nil, revoke(ctx, r, g.ID, refusal.ForOperator)
 	}
 	return r.proof(g, g.Scopes, g.Nonce, taken.RefreshToken), nil

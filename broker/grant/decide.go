@@ -1,8 +1,9 @@
 package grant
 
 import (
+	"context"
 	"encoding/json"
-	"slices"
+	"errors"
 	"strconv"
 	"strings"
 	"time"
@@ -55,7 +56,7 @@ func Decide(s *directory.Snapshot, c *directory.Client, who Subject, resources, 
 	if err != nil {
 		return nil, nil, oauth.E(oauth.ServerError, "the decision could not be recorded").Because(err)
 	}
-	return &Decided{Target: target, Scopes: intersect(target.Scopes, d.Scopes, c), Roles: d.Roles, Trace: trace,
+	return &Decided{Target: target, Scopes: target.Grantable(d.Scopes), Roles: d.Roles, Trace: trace,
 		Basis: basis(s, who.ClaimsAt), Claims: map[string]any{factAccess: d.Claims, factPerson: person(who, d.Claims)}}, nil, nil
 }
 
@@ -65,14 +66,25 @@ func basis(s *directory.Snapshot, claimsAt time.Time) string {
 }
 
 // StillAdmitted asks admit() alone, on paths that give nothing new: user, client and
-// provider of a stored grant as they are now.
-func StillAdmitted(s *directory.Snapshot, c *directory.Client, g *storage.Grant) *directory.Refusal {
+// provider of a stored grant as they are now. What upstream said is read again only
+// where the directory changed since the decision; otherwise it was judged already.
+func StillAdmitted(ctx context.Context, db *storage.DB, s *directory.Snapshot, c *directory.Client, g *storage.Grant) (*directory.Refusal, error) {
 	p, ok := s.ProviderByID(g.ProviderID)
 	if !ok {
-		return &directory.Refusal{Code: oauth.AccessDenied, ForPerson: "this provider is gone", ForOperator: "the provider of the grant is gone"}
+		return &directory.Refusal{Code: oauth.AccessDenied, ForPerson: "this provider is gone", ForOperator: "the provider of the grant is gone"}, nil
 	}
-	claims, _ := g.Claims[factPerson].(map[string]any)
-	return s.Admit(admission(c, Subject{User: g.User, Provider: p, Claims: claims}, nil))
+	who := Subject{User: g.User, Provider: p}
+	if !strings.HasPrefix(g.Snapshot, s.Version()+"@") {
+		id, err := db.Identity(ctx, g.UserID, g.ProviderID)
+		if errors.Is(err, storage.ErrNotFound) {
+			return &directory.Refusal{Code: oauth.AccessDenied, ForPerson: "please sign in again", ForOperator: "the identity of the grant is gone"}, nil
+		}
+		if err != nil {
+			return nil, Unavailable(err)
+		}
+		who.Claims = id.Claims
+	}
+	return s.Admit(admission(c, who, nil)), nil
 }
 
 func judge(s *directory.Snapshot, c *directory.Client, who Subject) (*mapping.Decision, *directory.Refusal) {
@@ -85,21 +97,6 @@ func judge(s *directory.Snapshot, c *directory.Client, who Subject) (*mapping.De
 func admission(c *directory.Client, who Subject, d *mapping.Decision) directory.Admission {
 	return directory.Admission{UserID: who.User.ID, UserDisabled: who.User.Disabled, Provider: who.Provider, Client: c,
 		Claims: who.Claims, Email: who.User.Email, EmailVerified: who.User.EmailVerified, Decision: d}
-}
-
-// identityScopes need no rule: the person's own sign-in grants them.
-var identityScopes = []string{"openid", "profile", "email", "groups", "offline_access"}
-
-func intersect(target, granted []string, c *directory.Client) []string {
-	out := []string{}
-	for _, s := range target {
-		switch {
-		case s == "offline_access" && c.RefreshTokens != "offline":
-		case slices.Contains(identityScopes, s), slices.Contains(granted, s):
-			out = append(out, s)
-		}
-	}
-	return out
 }
 
 // standard lists the claims of OpenID Connect Core §5.1 that scope profile releases.

@@ -32,7 +32,7 @@ func (refreshToken) Redeem(ctx context.Context, r *Request) (*Proof, error) {
 		if err != nil {
 			return nil, refreshRefused(err)
 		}
-		return r.refreshed(f, next)
+		return r.refreshed(ctx, f, next)
 	}
 	update, err := again(ctx, r, f)
 	if err != nil {
@@ -45,11 +45,15 @@ func (refreshToken) Redeem(ctx context.Context, r *Request) (*Proof, error) {
 	if err != nil {
 		return nil, refreshRefused(err)
 	}
-	return r.refreshed(f, next)
+	return r.refreshed(ctx, f, next)
 }
 
-func (r *Request) refreshed(f *storage.Refresh, next string) (*Proof, error) {
-	if refusal := StillAdmitted(r.Snapshot, r.Client, &f.Grant); refusal != nil {
+func (r *Request) refreshed(ctx context.Context, f *storage.Refresh, next string) (*Proof, error) {
+	refusal, err := StillAdmitted(ctx, r.Desk.DB, r.Snapshot, r.Client, &f.Grant)
+	if err != nil {
+		return nil, err
+	}
+	if refusal != nil {
 		return nil, oauth.E(oauth.InvalidGrant, "the grant is no longer valid").Because(reason(refusal.ForOperator))
 	}
 	scopes, oerr := narrowed(r.Form.Get("scope"), f.Grant.Scopes)
@@ -71,10 +75,7 @@ func again(ctx context.Context, r *Request, f *storage.Refresh) (storage.GrantUp
 		return none, oauth.E(oauth.InvalidGrant, "the person must sign in again").Because(reason("the upstream answer is older than max_upstream_age"))
 	}
 	if g.Snapshot == basis(r.Snapshot, f.Identity.ClaimsAt) {
-		if refusal := StillAdmitted(r.Snapshot, r.Client, g); refusal != nil {
-			return none, revoke(ctx, r, g.ID, refusal.ForOperator)
-		}
-		return none, nil
+		return none, nil // admit() is asked once more before the tokens are made
 	}
 	who := Subject{User: g.User, Provider: p, Claims: f.Identity.Claims, ClaimsAt: f.Identity.ClaimsAt}
 	d, refusal, oerr := Decide(r.Snapshot, r.Client, who, resourcesOf(g, r.Snapshot.Issuer()), g.Scopes)
