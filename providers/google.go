@@ -41,6 +41,7 @@ func init() {
 		adjust:         googleRequest,
 		admit:          googleDomain,
 		authorityOf:    googleAuthority,
+		userInfoClaims: []string{"name", "given_name", "family_name", "picture", "profile", "locale", "email", "email_verified"},
 		silentAuthTime: true,
 	}).register()
 }

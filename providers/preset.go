@@ -29,7 +29,8 @@ type preset struct {
 	adjust         func(s Settings, q url.Values)                 // the authorization request
 	admit          func(s Settings, claims map[string]any) *Error // restrictions on the ID token
 	authorityOf    func(domain string, claims map[string]any) bool
-	silentAuthTime bool // knows neither max_age nor auth_time
+	userInfoClaims []string // all that userinfo ever says; nil: who knows
+	silentAuthTime bool     // knows neither max_age nor auth_time
 }
 
 func (p *preset) register() {

@@ -47,11 +47,19 @@ func (u *upstream) completeClaims(ctx context.Context, m *metadata, t *idToken, 
 	return mergeClaims(t.claims, info, u.settings.MappedClaims), nil
 }
 
+// missesClaim tells whether asking userinfo could bring something that is needed.
 func (u *upstream) missesClaim(claims map[string]any) bool {
-	missing := func(name string) bool { _, there := claims[name]; return !there }
-	return slices.ContainsFunc(u.settings.MappedClaims, missing) ||
-		slices.Contains(u.settings.Scopes, "email") && missing("email") ||
-		slices.Contains(u.settings.Scopes, "profile") && missing("name")
+	wanted := slices.Clone(u.settings.MappedClaims)
+	if slices.Contains(u.settings.Scopes, "email") {
+		wanted = append(wanted, "email")
+	}
+	if slices.Contains(u.settings.Scopes, "profile") {
+		wanted = append(wanted, "name")
+	}
+	return slices.ContainsFunc(wanted, func(name string) bool {
+		_, there := claims[name]
+		return !there && (u.preset.userInfoClaims == nil || slices.Contains(u.preset.userInfoClaims, name))
+	})
 }
 
 // mergeClaims adds to a copy of the token's claims what userinfo may add.

@@ -39,6 +39,15 @@ func TestUserinfoIsAskedOnlyWhenAClaimIsMissing(t *testing.T) {
 	}
 }
 
+func TestGoogleIsNotAskedForWhatItNeverSays(t *testing.T) {
+	e := newEvil(t)
+	e.claims = func(c map[string]any) { c["name"], c["email"] = "A", "a@gmail.com" }
+	p := e.provider("google", func(s *Settings) { s.UserInfo, s.MappedClaims = "auto", []string{"groups", "https://x/roles", "hd"} })
+	if _, err := e.login(p); err != nil || e.count("/userinfo") != 0 {
+		t.Errorf("%v, asked %d times", err, e.count("/userinfo"))
+	}
+}
+
 func TestAnUpstreamWithoutUserinfo(t *testing.T) {
 	e := newEvil(t)
 	e.metadata = func(m map[string]any) { delete(m, "userinfo_endpoint") }
