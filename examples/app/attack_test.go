@@ -38,7 +38,10 @@ func TestTheAppRefusesAnswersThatAreNotForIt(t *testing.T) {
 		"another iss": {func(f *fakeBroker) {
 			f.answer = func(q url.Values) url.Values { q.Set("iss", "https://evil.example"); return q }
 		}, 400, "somebody else"},
-		"another state":           {func(f *fakeBroker) { f.answer = func(q url.Values) url.Values { q.Set("state", random()); return q } }, 400, "did not begin here"},
+		"another state": {func(f *fakeBroker) { f.answer = func(q url.Values) url.Values { q.Set("state", random()); return q } }, 400, "did not begin here"},
+		"a state that begins alike": {func(f *fakeBroker) {
+			f.answer = func(q url.Values) url.Values { q.Set("state", q.Get("state")[:20]+random()); return q }
+		}, 400, "did not begin here"},
 		"no state":                {func(f *fakeBroker) { f.answer = func(q url.Values) url.Values { q.Del("state"); return q } }, 400, "did not begin here"},
 		"two codes":               {func(f *fakeBroker) { f.answer = func(q url.Values) url.Values { q.Add("code", "x"); return q } }, 400, "something twice"},
 		"a code that is not good": {func(f *fakeBroker) { f.answer = func(q url.Values) url.Values { q.Set("code", "x"); return q } }, 502, "the code is not good"},
@@ -216,6 +219,26 @@ func TestS04_TwoSessionCookiesAreNone(t *testing.T) {
 		if _, body := read(t, resp); value == "" || strings.Contains(body, "Alice") {
 			t.Errorf("%q: somebody else's cookie decides", cookie)
 		}
+	}
+}
+
+func TestS18_LoginsThatNobodyEndsDoNotFillTheCookieJar(t *testing.T) {
+	w := newTown(t)
+	b := w.browser()
+	b.CheckRedirect = func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
+	u, err := url.Parse(w.app.URL)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for range 100 {
+		w.get(b, "/login")
+		if n := len(b.Jar.Cookies(u)); n > 9 {
+			t.Fatalf("%d cookies", n)
+		}
+	}
+	b.CheckRedirect = nil
+	if _, body := w.get(b, "/login"); !strings.Contains(body, "Alice") {
+		t.Error("and then nobody can sign in")
 	}
 }
 

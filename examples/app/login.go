@@ -29,6 +29,7 @@ func (a *app) login(w http.ResponseWriter, r *http.Request) {
 		a.fail(w, http.StatusBadGateway, &problem{Title: "Handstamp does not answer", Text: "Is the broker running? Try again in a moment."}, err)
 		return
 	}
+	a.cookies.tidy(w, r)
 	try := attempt{State: random(), Nonce: random(), Verifier: oauth2.GenerateVerifier()}
 	a.cookies.set(w, a.cookies.attempt(try.State), try.String(), attemptLife)
 	http.Redirect(w, r, m.authorizeURL(try, provider, a.Resource), http.StatusSeeOther)

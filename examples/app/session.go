@@ -124,6 +124,23 @@ func (c cookies) attempt(state string) string {
 	return c.prefix + "-login-" + state[:min(len(state), 12)]
 }
 
+// tidy forgets the logins of a browser that began many and ended none, before
+// their cookies outgrow a request.
+func (c cookies) tidy(w http.ResponseWriter, r *http.Request) {
+	const most = 8
+	var begun []string
+	for _, k := range r.Cookies() {
+		if strings.HasPrefix(k.Name, c.attempt("")) {
+			begun = append(begun, k.Name)
+		}
+	}
+	if len(begun) >= most {
+		for _, name := range begun {
+			c.set(w, name, "", 0)
+		}
+	}
+}
+
 func (a attempt) String() string { return a.State + "." + a.Nonce + "." + a.Verifier }
 
 func readAttempt(s string) (a attempt, ok bool) {
