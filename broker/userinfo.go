@@ -110,16 +110,23 @@ func invalidToken(description string, cause error) error {
 	return e
 }
 
+// gave is one rule that matched and what it gave.
+type gave struct {
+	Rule   string   `json:"rule"`
+	Scopes []string `json:"scopes,omitempty"`
+	Roles  []string `json:"roles,omitempty"`
+}
+
 // why lists which rule gave what, for apps that an admin lets see it.
-func why(g *storage.Grant) []map[string]any {
+func why(g *storage.Grant) []gave {
 	var steps []mapping.Step
 	if json.Unmarshal(g.Trace, &steps) != nil {
 		return nil
 	}
-	out := []map[string]any{}
+	out := []gave{}
 	for _, s := range steps {
 		if s.Matched {
-			out = append(out, map[string]any{"rule": s.Rule, "scopes": s.Scopes, "roles": s.Roles})
+			out = append(out, gave{s.Rule, s.Scopes, s.Roles})
 		}
 	}
 	return out

@@ -11,15 +11,14 @@ import (
 
 var keeper = storage.Actor{Kind: "system", ID: "keys"}
 
-// policy is how keys are made and changed. A retired key is published until the
-// last token it signed has expired, with a minute for clocks that differ.
+// policy is how keys are made and changed.
 func (h *house) policy() tokens.Policy {
 	algs := make([]tokens.Alg, len(h.cfg.Keys.Algs))
 	for i, a := range h.cfg.Keys.Algs {
 		algs[i] = tokens.Alg(a)
 	}
-	longest := max(time.Duration(h.cfg.Lifetimes.Access), time.Duration(h.cfg.Lifetimes.ID))
-	return tokens.Policy{Algs: algs, Every: time.Duration(h.cfg.Keys.RotateEvery), PublishAhead: time.Duration(h.cfg.Keys.PublishAhead), KeepAfter: longest + time.Minute}
+	k := h.cfg.Keys
+	return tokens.Policy{Algs: algs, Every: time.Duration(k.RotateEvery), PublishAhead: time.Duration(k.PublishAhead), KeepAfter: time.Duration(k.KeepAfter)}
 }
 
 // openRing loads the signing keys, making or moving them as the policy says. When two

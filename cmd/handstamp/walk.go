@@ -33,7 +33,7 @@ func walk(ctx context.Context, v *village, o devOptions, out io.Writer) error {
 		{"the app redeems the code", w.redeem},
 		{"the app asks who signed in", w.askUserinfo},
 		{"the API lets the app read", w.read},
-		{"the API refuses to let the app write", w.write},
+		{"the app tries to write, and the API lets only administrators", w.write},
 		{"the app refreshes", w.refresh},
 	} {
 		w.say(record{Step: step.name})
@@ -139,7 +139,7 @@ func (w *walker) callback(ctx context.Context) error {
 	q := w.at.Query()
 	switch {
 	case !strings.HasPrefix(w.at.String(), w.v.app+"/callback?"):
-		return fmt.Errorf("the broker sent the browser to %s, not to the app", shorten(w.at.String()))
+		return fmt.Errorf("the broker sent the browser to %s, not to the app", bare(w.at))
 	case q.Get("error") != "":
 		return fmt.Errorf("the broker answered %s: %s", q.Get("error"), q.Get("error_description"))
 	case q.Get("state") != w.state:
@@ -234,16 +234,16 @@ func (w *walker) ask(ctx context.Context, who, method, to string, form url.Value
 	}
 	if form != nil {
 		req.Header.Set("Content-Type", "application/x-www-form-urlencoded")
-		req.Header.Set("Origin", req.URL.Scheme+"://"+req.URL.Host)
 	}
-	client := w.browser
-	if who == "app" {
-		client = w.v.client
+	client := w.v.client
+	if who == "browser" {
+		client = w.browser
+		req.Header.Set("Origin", req.URL.Scheme+"://"+req.URL.Host)
 	}
 	if authorization != "" {
 		req.Header.Set("Authorization", authorization)
 	}
-	r := record{Hop: w.hop, Who: who, Whom: w.name(req.URL), Request: method + " " + shorten(to)}
+	r := record{Hop: w.hop, Who: who, Whom: w.name(req.URL), Request: method + " " + bare(req.URL), Query: shortenValues(req.URL.Query())}
 	if who == "browser" {
 		for _, c := range client.Jar.Cookies(req.URL) {
 			r.Carries = append(r.Carries, c.Name)
@@ -259,10 +259,17 @@ func (w *walker) ask(ctx context.Context, who, method, to string, form url.Value
 	}
 	defer res.Body.Close()
 	body, err := io.ReadAll(res.Body)
-	r.Status, r.Location = res.StatusCode, shorten(res.Header.Get("Location"))
+	r.Status = res.StatusCode
+	if to, err := url.Parse(res.Header.Get("Location")); err == nil && res.Header.Get("Location") != "" {
+		r.Location, r.Answer = bare(to), shortenValues(to.Query())
+	}
 	r.Challenge = res.Header.Get("WWW-Authenticate")
 	for _, c := range res.Cookies() {
-		r.Sets = append(r.Sets, c.Name)
+		if c.MaxAge < 0 {
+			r.Clears = append(r.Clears, c.Name)
+		} else {
+			r.Sets = append(r.Sets, c.Name)
+		}
 	}
 	w.say(r)
 	if err != nil {

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"fmt"
+	"maps"
 	"net/url"
 	"slices"
 	"strings"
@@ -16,12 +17,15 @@ type record struct {
 	Who       string            `json:"who,omitempty"`
 	Whom      string            `json:"whom,omitempty"`
 	Request   string            `json:"request,omitempty"`
+	Query     map[string]string `json:"query,omitempty"`
 	Carries   []string          `json:"carries_cookies,omitempty"`
 	Form      map[string]string `json:"form,omitempty"`
 	Status    int               `json:"status,omitempty"`
 	Location  string            `json:"location,omitempty"`
+	Answer    map[string]string `json:"location_query,omitempty"`
 	Challenge string            `json:"www_authenticate,omitempty"`
 	Sets      []string          `json:"sets_cookies,omitempty"`
+	Clears    []string          `json:"clears_cookies,omitempty"`
 	Shows     string            `json:"shows,omitempty"`
 	Content   json.RawMessage   `json:"content,omitempty"`
 	Done      string            `json:"done,omitempty"`
@@ -55,60 +59,68 @@ func (w *walker) say(r record) {
 
 func (w *walker) sayHop(r record) {
 	fmt.Fprintf(w.out, "  %2d  %s → %s  %s\n", r.Hop, r.Who, r.Whom, r.Request)
-	if len(r.Form) > 0 {
-		var parts []string
-		for name, value := range r.Form {
-			parts = append(parts, name+"="+value)
-		}
-		slices.Sort(parts)
-		fmt.Fprintf(w.out, "      form: %s\n", strings.Join(parts, " "))
-	}
-	if len(r.Carries) > 0 {
-		fmt.Fprintf(w.out, "      carries cookies: %s\n", strings.Join(names(r.Carries), " "))
-	}
+	w.sayPairs("with", r.Query)
+	w.sayPairs("form", r.Form)
+	w.sayList("carries cookies", r.Carries)
 	answer := fmt.Sprintf("      ← %d", r.Status)
+	if r.Status == 0 {
+		answer = "      ← no answer"
+	}
 	if r.Location != "" {
-		answer += "  to " + r.Location
+		answer += ", go to " + r.Location
 	}
 	fmt.Fprintln(w.out, answer)
+	w.sayPairs("with", r.Answer)
 	if r.Challenge != "" {
-		fmt.Fprintf(w.out, "      WWW-Authenticate: %s\n", r.Challenge)
+		fmt.Fprintf(w.out, "        WWW-Authenticate: %s\n", r.Challenge)
 	}
-	if len(r.Sets) > 0 {
-		fmt.Fprintf(w.out, "      sets cookies: %s\n", strings.Join(names(r.Sets), " "))
+	w.sayList("sets cookies", r.Sets)
+	w.sayList("clears cookies", r.Clears)
+}
+
+// sayPairs prints parameters, a few to a line.
+func (w *walker) sayPairs(what string, pairs map[string]string) {
+	const width = 100
+	line := ""
+	for _, name := range slices.Sorted(maps.Keys(pairs)) {
+		word := name + "=" + pairs[name]
+		if line != "" && len(line)+len(word) > width {
+			fmt.Fprintf(w.out, "        %s %s\n", what, line)
+			what, line = strings.Repeat(" ", len(what)), ""
+		}
+		line = strings.TrimSpace(line + "  " + word)
+	}
+	if line != "" {
+		fmt.Fprintf(w.out, "        %s %s\n", what, line)
 	}
 }
 
-// names shortens cookie names, which carry a key.
-func names(cookies []string) []string {
-	out := make([]string, len(cookies))
+// sayList prints cookie names, shortened: they carry a key.
+func (w *walker) sayList(what string, cookies []string) {
+	if len(cookies) == 0 {
+		return
+	}
+	short := make([]string, len(cookies))
 	for i, c := range cookies {
-		out[i] = c
+		short[i] = c
 		if len(c) > 24 {
-			out[i] = c[:24] + "…"
+			short[i] = c[:24] + "…"
 		}
 	}
-	return out
+	fmt.Fprintf(w.out, "        %s: %s\n", what, strings.Join(short, " "))
 }
 
 // secrets are parameters whose values are cut when they are shown.
 var secrets = []string{"code", "state", "nonce", "code_challenge", "code_verifier", "client_secret", "access_token", "id_token", "refresh_token", "tx", "token"}
 
-// shorten makes an address fit to be shown: no whole secret, no endless query.
-func shorten(address string) string {
-	u, err := url.Parse(address)
-	if err != nil || u.RawQuery == "" {
-		return address
-	}
-	var parts []string
-	for name, value := range shortenValues(u.Query()) {
-		parts = append(parts, name+"="+value)
-	}
-	slices.Sort(parts)
-	u.RawQuery = ""
-	return u.String() + "?" + strings.Join(parts, "&")
+// bare is an address without its query, which is shown apart.
+func bare(u *url.URL) string {
+	short := *u
+	short.RawQuery = ""
+	return short.String()
 }
 
+// shortenValues makes parameters fit to be shown: no whole secret, no endless value.
 func shortenValues(q url.Values) map[string]string {
 	out := map[string]string{}
 	for name := range q {
