@@ -111,6 +111,9 @@ func (d *DB) whyNotTaken(ctx context.Context, q runner, a Actor, in TakeCode) er
 	}
 	switch {
 	case clientID != in.ClientID: // costs the owner nothing: it may still redeem
+		if expiresAt <= d.now() {
+			return ErrMismatch // told while it mattered: nobody fills the audit with an old code
+		}
 		return d.tell(ctx, q, a, AuditCodeWrongClient, grantID, map[string]string{"client": in.ClientID}, ErrMismatch)
 	case usedAt == 0 && failures > maxFailures:
 		return ErrNotFound // burnt
@@ -124,8 +127,12 @@ func (d *DB) whyNotTaken(ctx context.Context, q runner, a Actor, in TakeCode) er
 		}
 		return d.tell(ctx, q, a, AuditCodeWrongBinding, grantID, map[string]string{"client": in.ClientID}, ErrMismatch)
 	case usedAt != 0:
-		if _, err := d.revoke(ctx, q, grantID, "code replayed"); err != nil {
+		n, err := d.revoke(ctx, q, grantID, "code replayed")
+		if err != nil {
 			return err
+		}
+		if n == 0 {
+			return ErrUsed // revoked before, and told then
 		}
 		return d.tell(ctx, q, a, AuditCodeReplayed, grantID, map[string]string{"client": in.ClientID}, ErrUsed)
 	case expiresAt <= d.now():

@@ -254,8 +254,8 @@ func (d *DB) decideAnew(ctx context.Context, q runner, grantID string, u GrantUp
 // the clock only bounds the grace.
 func (d *DB) whyNotRotated(ctx context.Context, q runner, a Actor, r *Refresh, grace time.Duration) (string, error) {
 	var f family
-	err := q.QueryRowContext(ctx, `SELECT `+familyColumns+` FROM families f WHERE f.id = $1`, r.FamilyID).Scan(f.fields()...)
-	if err := found("look up", err); err != nil {
+	err := found("look up", q.QueryRowContext(ctx, `SELECT `+familyColumns+` FROM families f WHERE f.id = $1`, r.FamilyID).Scan(f.fields()...))
+	if err != nil {
 		return "", err
 	}
 	now := d.now()
@@ -271,8 +271,12 @@ func (d *DB) whyNotRotated(ctx context.Context, q runner, a Actor, r *Refresh, g
 	case f.generation == r.Generation+1 && now-f.rotatedAt <= grace.Microseconds():
 		return d.successor(r, f.secret)
 	}
-	if _, err := d.revoke(ctx, q, r.Grant.ID, "refresh token reused"); err != nil {
+	n, err := d.revoke(ctx, q, r.Grant.ID, "refresh token reused")
+	if err != nil {
 		return "", err
+	}
+	if n == 0 { // another one was first with this
+		return "", ErrRevoked
 	}
 	return "", d.tell(ctx, q, a, AuditRefreshReused, r.Grant.ID, map[string]string{"client": r.Grant.ClientID, "generation": strconv.FormatInt(r.Generation, 10),
 		"current": strconv.FormatInt(f.generation, 10)}, ErrReused)

@@ -21,6 +21,7 @@ import (
 	"fmt"
 	"log/slog"
 	"strings"
+	"sync"
 	"time"
 )
 
@@ -58,6 +59,7 @@ type DB struct {
 	clock  func() time.Time
 	log    *slog.Logger
 	stamps stamper
+	closed func() error
 }
 
 // Open opens the book and brings its tables up to date. It refuses a book that a
@@ -85,14 +87,16 @@ func Open(ctx context.Context, o Options) (*DB, error) {
 	if err != nil {
 		return nil, fmt.Errorf("open the database: %w", err)
 	}
+	d.closed = sync.OnceValue(d.engine.close)
 	if err := d.proveSealingKeys(ctx); err != nil {
-		return nil, errors.Join(fmt.Errorf("open the database: %w", err), d.engine.close())
+		return nil, errors.Join(fmt.Errorf("open the database: %w", err), d.Close())
 	}
 	return d, nil
 }
 
-// Close finishes the writes under way and lets go of the database.
-func (d *DB) Close() error { return d.engine.close() }
+// Close finishes the writes under way and lets go of the database. Closing twice is
+// fine.
+func (d *DB) Close() error { return d.closed() }
 
 // Ping tells whether the database answers.
 func (d *DB) Ping(ctx context.Context) error { return d.engine.ping(ctx) }
