@@ -75,6 +75,9 @@ func (b *fakeBroker) serve(w http.ResponseWriter, r *http.Request) {
 		}
 		body, _ := b.ring.JWKS()
 		w.Write(body)
+	case "/moved":
+		body, _ := b.ring.JWKS()
+		w.Write(body)
 	default:
 		b.strangers.Add(1)
 	}
@@ -85,6 +88,13 @@ func (b *fakeBroker) misbehave(h http.HandlerFunc) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	b.keySet = h
+}
+
+// announce answers discovery with h.
+func (b *fakeBroker) announce(h http.HandlerFunc) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.discovery = h
 }
 
 func (b *fakeBroker) down() {

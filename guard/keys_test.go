@@ -171,6 +171,66 @@ func TestAKeySetThatHangsDoesNotSlowKnownKeys(t *testing.T) {
 	}
 }
 
+func TestAnIssuerThatHangsAfterItFailedDoesNotSlowKnownKeys(t *testing.T) {
+	b := newBroker(t)
+	g := b.guard()
+	want(t, "fetch", call(g, "Bearer "+b.token()), 200)
+	b.down()
+	b.advance(20 * time.Minute)
+	want(t, "stale: asked once, in vain", call(g, "Bearer "+b.token()), 200)
+	done := make(chan struct{})
+	b.misbehave(func(http.ResponseWriter, *http.Request) { <-done })
+	defer close(done)
+	b.advance(time.Minute)
+	want(t, "asked in the background", call(g, "Bearer "+b.token()), 200)
+	if s := g.Stats(); s.KeyFailures != 1 {
+		t.Errorf("it waited until the fetch had failed: %+v", s)
+	}
+}
+
+func TestAnUnknownKeyWaitsForAFetchThatRunsAnyway(t *testing.T) {
+	b := newBroker(t)
+	g := b.guard()
+	known := b.token()
+	want(t, "fetch", call(g, "Bearer "+known), 200)
+	b.rotate(true)
+	open := make(chan struct{})
+	b.misbehave(func(w http.ResponseWriter, _ *http.Request) {
+		<-open
+		body, _ := b.ring.JWKS()
+		w.Write(body)
+	})
+	b.advance(5 * time.Minute)
+	before := b.keySets.Load()
+	want(t, "starts a fetch in the background", call(g, "Bearer "+known), 200)
+	for b.keySets.Load() == before {
+		runtime.Gosched()
+	}
+	// It waits, so somebody who cannot wait is told that nothing is known yet.
+	gone, cancel := context.WithCancel(context.Background())
+	cancel()
+	if _, err := g.Verify(gone, b.token()); !errors.Is(err, guard.ErrKeysUnavailable) {
+		t.Errorf("it did not wait: %v", err)
+	}
+	close(open)
+	want(t, "the new key is in that answer", call(g, "Bearer "+b.token()), 200)
+}
+
+func TestKeysThatMovedAreFoundAgain(t *testing.T) {
+	b := newBroker(t)
+	g := b.guard()
+	want(t, "fetch", call(g, "Bearer "+b.token()), 200)
+	b.misbehave(http.NotFound)
+	b.announce(func(w http.ResponseWriter, _ *http.Request) {
+		fmt.Fprintf(w, `{"issuer":%q,"jwks_uri":%q}`, b.URL, b.URL+"/moved")
+	})
+	b.rotate(true)
+	b.advance(20 * time.Minute)
+	want(t, "the old address fails", call(g, "Bearer "+b.token()), 503)
+	b.advance(time.Minute)
+	want(t, "discovery names the new one", call(g, "Bearer "+b.token()), 200)
+}
+
 func TestKnownKeysServeForADayWhileTheBrokerIsAway(t *testing.T) {
 	b := newBroker(t)
 	g := b.guard()
@@ -180,7 +240,9 @@ func TestKnownKeysServeForADayWhileTheBrokerIsAway(t *testing.T) {
 		b.advance(30 * time.Minute)
 		want(t, "away", call(g, "Bearer "+b.token()), 200)
 	}
-	want(t, "a key that we could not learn is no proof against a token", call(g, "Bearer "+b.tokenBy(strange(t))), 503)
+	for _, why := range []string{"asking in vain", "not asking again yet"} {
+		want(t, "a key that we could not learn is no proof against a token: "+why, call(g, "Bearer "+b.tokenBy(strange(t))), 503)
+	}
 	b.advance(30 * time.Minute)
 	want(t, "after a day", call(g, "Bearer "+b.token()), 503)
 	if err := g.Ready(context.Background()); !errors.Is(err, guard.ErrKeysUnavailable) {
@@ -250,7 +312,12 @@ func TestU23_U25_AnAnswerThatIsNotTheKeySetIsRefused(t *testing.T) {
 			b.discovery = func(w http.ResponseWriter, r *http.Request) { fmt.Fprintf(w, `{"issuer":%q}`, b.URL) }
 		},
 		"an endless discovery": func(b *fakeBroker) { b.discovery = endless },
-		"an endless key set":   func(b *fakeBroker) { b.keySet = endless },
+		"a right discovery that is too large": func(b *fakeBroker) {
+			b.discovery = func(w http.ResponseWriter, r *http.Request) {
+				fmt.Fprintf(w, `{"issuer":%q,"jwks_uri":%q}%s`, b.URL, b.URL+"/jwks", strings.Repeat(" ", 64<<10))
+			}
+		},
+		"an endless key set": func(b *fakeBroker) { b.keySet = endless },
 		"a page": func(b *fakeBroker) {
 			b.keySet = func(w http.ResponseWriter, r *http.Request) { fmt.Fprint(w, "<html>evil") }
 		},

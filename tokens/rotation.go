@@ -140,15 +140,15 @@ func (w *plan) turn(alg Alg) error {
 		if next, err = w.add(alg); err != nil {
 			return err
 		}
-		next.State, next.ActiveAt = Next, latest(end, w.now.Add(w.PublishAhead))
+		next.State = Next
 	}
 	if next == nil {
 		w.until(active, end)
 		return nil
 	}
-	begin := latest(next.ActiveAt, next.CreatedAt.Add(w.PublishAhead))
-	if w.now.Before(begin) {
-		w.until(active, latest(end, begin)) // nothing ran when it was time: the old key helps out
+	next.ActiveAt = next.CreatedAt.Add(w.PublishAhead)
+	if w.now.Before(next.ActiveAt) {
+		w.until(active, next.ActiveAt) // beyond its time when nothing ran while it was: nobody knows the new key yet
 		return nil
 	}
 	w.retire(active)
@@ -213,11 +213,4 @@ func (w *plan) retire(k *Key) {
 func (w *plan) drop(k *Key) {
 	k.State, k.GoneAt = Gone, w.now
 	w.changed = true
-}
-
-func latest(a, b time.Time) time.Time {
-	if a.After(b) {
-		return a
-	}
-	return b
 }

@@ -401,6 +401,11 @@ func TestT13_ATokenForOneAPIIsRefusedAtAnother(t *testing.T) {
 			t.Errorf("at %q: %v", audience, err)
 		}
 	}
+	k := signerOf(t, m)
+	nobody := forge(t, k.method, k.Private, goodHeader(k), with(goodClaims(), "aud", []string{""}))
+	if _, err := v.Access(context.Background(), nobody, ""); !errors.Is(err, ErrAudience) {
+		t.Errorf("an API that forgot to say who it is, and a token for nobody: %v", err)
+	}
 }
 
 func TestTheIssuerLooksAtItsOwnTokenWhateverItsAudience(t *testing.T) {
@@ -457,6 +462,27 @@ func TestT15_ABombCostsNothing(t *testing.T) {
 		if n := testing.AllocsPerRun(10, func() { v.Access(context.Background(), raw, testAudience) }); n > 10 {
 			t.Errorf("%s: %v allocations", why, n)
 		}
+	}
+}
+
+func TestT15_TheLengthLimitIsExact(t *testing.T) {
+	m := testMint(t, EdDSA)
+	v := testVerifier(m)
+	k := signerOf(t, m)
+	seen := map[int]bool{}
+	for pad := 5400; !seen[1]; pad++ {
+		raw := forge(t, k.method, k.Private, goodHeader(k), with(goodClaims(), "x", strings.Repeat("x", pad)))
+		over := len(raw) - MaxLength
+		if over > 0 {
+			refuse(t, v, "valid, but too long", raw)
+			seen[1] = true
+		} else if over > -3 {
+			passes(t, v, "as long as it may be", raw)
+			seen[0] = true
+		}
+	}
+	if !seen[0] {
+		t.Error("no token was just as long as it may be")
 	}
 }
 
