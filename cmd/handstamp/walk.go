@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bytes"
 	"context"
 	"encoding/base64"
 	"encoding/json"
@@ -204,7 +205,7 @@ func (w *walker) write(ctx context.Context) error {
 	if strings.Contains(" "+w.tokens.Scope+" ", " items:write ") {
 		want = http.StatusCreated // this person's rules do grant it
 	}
-	_, header, err := w.ask(ctx, "app", http.MethodPost, w.v.api+"/items", url.Values{"name": {"walked"}}, "Bearer "+w.tokens.Access, want)
+	_, header, err := w.ask(ctx, "app", http.MethodPost, w.v.api+"/items", itemToWrite, "Bearer "+w.tokens.Access, want)
 	if err == nil && want == http.StatusForbidden && !strings.Contains(header.Get("WWW-Authenticate"), `error="insufficient_scope"`) {
 		return fmt.Errorf("WWW-Authenticate does not say insufficient_scope: %q", header.Get("WWW-Authenticate"))
 	}
@@ -228,12 +229,16 @@ func (w *walker) refresh(ctx context.Context) error {
 // ask makes one request and tells it. An unexpected status is an error.
 func (w *walker) ask(ctx context.Context, who, method, to string, form url.Values, authorization string, want ...int) ([]byte, http.Header, error) {
 	w.hop++
-	req, err := http.NewRequestWithContext(ctx, method, to, strings.NewReader(form.Encode()))
+	body, kind := form.Encode(), "application/x-www-form-urlencoded"
+	if authorization != "" && strings.HasPrefix(to, w.v.api) {
+		body, kind = `{"name":"`+form.Get("name")+`"}`, "application/json"
+	}
+	req, err := http.NewRequestWithContext(ctx, method, to, strings.NewReader(body))
 	if err != nil {
 		return nil, nil, err
 	}
 	if form != nil {
-		req.Header.Set("Content-Type", "application/x-www-form-urlencoded")
+		req.Header.Set("Content-Type", kind)
 	}
 	client := w.v.client
 	if who == "browser" {
@@ -258,7 +263,7 @@ func (w *walker) ask(ctx context.Context, who, method, to string, form url.Value
 		return nil, nil, err
 	}
 	defer res.Body.Close()
-	body, err := io.ReadAll(res.Body)
+	answer, err := io.ReadAll(res.Body)
 	r.Status = res.StatusCode
 	if to, err := url.Parse(res.Header.Get("Location")); err == nil && res.Header.Get("Location") != "" {
 		r.Location, r.Answer = bare(to), shortenValues(to.Query())
@@ -277,10 +282,30 @@ func (w *walker) ask(ctx context.Context, who, method, to string, form url.Value
 	}
 	for _, status := range want {
 		if res.StatusCode == status {
-			return body, res.Header, nil
+			return answer, res.Header, nil
 		}
 	}
-	return nil, nil, fmt.Errorf("%s answered %s: %.300s", r.Whom, res.Status, body)
+	if strings.HasPrefix(res.Header.Get("Content-Type"), "text/html") {
+		return nil, nil, fmt.Errorf("%s answered %s with a page: %s", r.Whom, res.Status, sentence(answer))
+	}
+	return nil, nil, fmt.Errorf("%s answered %s: %.300s", r.Whom, res.Status, answer)
+}
+
+// itemToWrite is what the app tries to write.
+var itemToWrite = url.Values{"name": {"A walked item"}}
+
+// sentence is the text of a page's first paragraph, where a page says what is wrong.
+func sentence(page []byte) string {
+	doc, err := html.Parse(bytes.NewReader(page))
+	if err != nil {
+		return ""
+	}
+	for n := range doc.Descendants() {
+		if n.Type == html.ElementNode && n.Data == "p" && n.FirstChild != nil && n.FirstChild.Type == html.TextNode {
+			return strings.Join(strings.Fields(n.FirstChild.Data), " ")
+		}
+	}
+	return ""
 }
 
 // name says which part of the village an address belongs to.
