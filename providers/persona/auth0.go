@@ -63,6 +63,13 @@ var auth0Vendor = vendor{
 	honoursAge: true,
 	authTime:   func(r *authRequest) bool { return r.maxAge != nil || r.asks("login") },
 
+	note: func(u User) string {
+		if len(u.Roles) == 0 {
+			return "no role"
+		}
+		return "roles " + strings.Join(u.Roles, ", ")
+	},
+
 	codeLife: 10 * time.Minute, accessLife: 24 * time.Hour, idLife: 10 * time.Hour,
 	newCode:   func() string { return random(45) },
 	newAccess: func() string { return random(64) },

@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"log"
-	"net/http"
 	"net/http/httptest"
 
 	"github.com/coreos/go-oidc/v3/oidc"
@@ -21,10 +20,14 @@ import (
 // x/oauth2 as the client.
 func Example() {
 	ctx := context.Background()
-	var google *persona.Persona
-	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { google.Handler().ServeHTTP(w, r) }))
+	server := httptest.NewUnstartedServer(nil) // knows its address before it has a handler
+	google := persona.Google(persona.Options{
+		Issuer:       "http://" + server.Listener.Addr().String(),
+		RedirectURIs: []string{"http://127.0.0.1/callback"},
+	})
+	server.Config.Handler = google.Handler()
+	server.Start()
 	defer server.Close()
-	google = persona.Google(persona.Options{Issuer: server.URL, RedirectURIs: []string{"http://127.0.0.1/callback"}})
 
 	provider, err := oidc.NewProvider(ctx, google.Issuer())
 	if err != nil {

@@ -2,7 +2,6 @@ package persona
 
 import (
 	"net/url"
-	"slices"
 	"strings"
 	"time"
 )
@@ -53,6 +52,13 @@ var googleVendor = vendor{
 	sendsIss:     true,
 	plainPKCE:    true,
 	authTime:     func(*authRequest) bool { return false },
+
+	note: func(u User) string {
+		if u.HostedDomain == "" {
+			return "private account"
+		}
+		return "company account of " + u.HostedDomain
+	},
 
 	codeLife: 10 * time.Minute, accessLife: 3599 * time.Second, idLife: time.Hour,
 	newCode:   func() string { return "4/0A" + random(60) },
@@ -140,28 +146,5 @@ func googleClaims(g *given, u User) Claims {
 		out["picture"] = "https://pictures.example/" + u.ID + ".png"
 	}
 	override(out, u.Claims)
-	return out
-}
-
-// hinted tells whether the account chooser would put this person first.
-func (u User) hinted(r *authRequest) bool {
-	return r.loginHint != "" && u.answersTo(r.loginHint) ||
-		r.hd != "" && (r.hd == u.HostedDomain || r.hd == "*" && u.HostedDomain != "")
-}
-
-// inOrder is the people as the sign-in page shows them: who was hinted at, or
-// is signed in, comes first.
-func inOrder(users []User, first func(User) bool) []User {
-	out := slices.Clone(users)
-	slices.SortStableFunc(out, func(a, b User) int {
-		switch x, y := first(a), first(b); {
-		case x == y:
-			return 0
-		case x:
-			return -1
-		default:
-			return 1
-		}
-	})
 	return out
 }

@@ -98,6 +98,13 @@ func oktaServer(kind, issuer, at string) vendor {
 		honoursAge:   true,
 		authTime:     func(*authRequest) bool { return true },
 
+		note: func(u User) string {
+			if len(u.Groups) == 0 {
+				return "in no group"
+			}
+			return "groups " + strings.Join(u.Groups, ", ")
+		},
+
 		codeLife: time.Minute, accessLife: time.Hour, idLife: time.Hour,
 		newCode: func() string { return random(43) },
 		accessToken: func(p *Persona, g *given, u User, now time.Time) string {

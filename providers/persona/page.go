@@ -60,10 +60,15 @@ func (p *Persona) showSignIn(w http.ResponseWriter, r *http.Request, status int,
 	if data.Host == "" {
 		data.Host = "the app"
 	}
-	people := inOrder(p.Users(), func(u User) bool { return u.hinted(req) || signedIn && u.ID == here.user })
-	for i, u := range people {
-		person := newPagePerson(u)
-		person.First = i == 0 && (u.hinted(req) || signedIn && u.ID == here.user)
+	likely := func(u User) int {
+		if signedIn && u.ID == here.user {
+			return max(1, u.hinted(req))
+		}
+		return u.hinted(req)
+	}
+	for i, u := range inOrder(p.Users(), likely) {
+		person := p.newPagePerson(u)
+		person.First = i == 0 && likely(u) > 0
 		if signedIn && u.ID == here.user {
 			person.Badges = append(person.Badges, "signed in here")
 		}
@@ -78,8 +83,11 @@ func (p *Persona) showSignIn(w http.ResponseWriter, r *http.Request, status int,
 	p.show(w, status, data)
 }
 
-func newPagePerson(u User) pagePerson {
+func (p *Persona) newPagePerson(u User) pagePerson {
 	person := pagePerson{ID: u.ID, Name: u.Name, Email: u.Email, Note: u.Note}
+	if person.Note == "" {
+		person.Note = p.vendor.note(u)
+	}
 	if person.Name == "" {
 		person.Name = u.ID
 	}
@@ -128,7 +136,7 @@ func (p *Persona) home(w http.ResponseWriter, _ *http.Request) {
 		},
 	}
 	for _, u := range p.Users() {
-		data.People = append(data.People, newPagePerson(u))
+		data.People = append(data.People, p.newPagePerson(u))
 	}
 	p.show(w, http.StatusOK, data)
 }

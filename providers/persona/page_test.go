@@ -118,10 +118,11 @@ func TestAFormPostAnswerComesAsAForm(t *testing.T) {
 }
 
 func TestAPersonaLivesBelowAPathToo(t *testing.T) {
-	var idp *persona.Persona
-	host := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { idp.Handler().ServeHTTP(w, r) }))
+	host := httptest.NewUnstartedServer(nil)
+	idp := persona.Okta(persona.Options{Issuer: "http://" + host.Listener.Addr().String() + "/pretend/okta", RedirectURIs: []string{callback}})
+	host.Config.Handler = idp.Handler()
+	host.Start()
 	defer host.Close()
-	idp = persona.Okta(persona.Options{Issuer: host.URL + "/pretend/okta", RedirectURIs: []string{callback}})
 	to, err := persona.SignIn(t.Context(), nil, idp.BaseURL()+"/oauth2/default/v1/authorize?"+url.Values{
 		"client_id": {idp.ClientID()}, "redirect_uri": {callback}, "response_type": {"code"}, "scope": {"openid"}, "state": {"s"},
 	}.Encode(), "alice")

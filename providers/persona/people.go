@@ -1,5 +1,7 @@
 package persona
 
+import "slices"
+
 // User is a person who can sign in at a persona. Fields that a vendor does not
 // know are ignored there: groups at Google, roles at Okta.
 type User struct {
@@ -17,7 +19,7 @@ type User struct {
 
 	Disabled bool   // the vendor refuses to sign them in
 	Claims   Claims // further claims of this person, in ID token and userinfo
-	Note     string // one line on the sign-in page: why one would pick them
+	Note     string // a line on the sign-in page; default: what the vendor knows that rules may ask for
 }
 
 // RolesClaim is the namespaced claim in which the Auth0 persona puts roles: at
@@ -34,37 +36,50 @@ var folk = []struct {
 		ID: "alice", Name: "Alice Acme", GivenName: "Alice", FamilyName: "Acme",
 		Email: "alice@acme.example", EmailVerified: true, HostedDomain: "acme.example",
 		Groups: []string{"Everyone", "Engineering"}, Roles: []string{"editor"}, Organization: "org_acme",
-		Note: "works at acme.example",
 	}, subjects("110248495921238986420", "00u1a11ceacme0X5d697", "auth0|66f1a11ce0ac3e0000000001")},
 	{User{
 		ID: "bob", Name: "Bob Private", GivenName: "Bob", FamilyName: "Private",
 		Email: "bob@gmail.example", EmailVerified: true,
-		Note: "a private account, no company",
 	}, subjects("104977610022831745306", "00u1b0bprivate0K5d69", "auth0|66f1b0b0c0ffee0000000002")},
 	{User{
 		ID: "carol", Name: "Carol Closed", GivenName: "Carol", FamilyName: "Closed",
 		Email: "carol@acme.example", EmailVerified: true, HostedDomain: "acme.example", Disabled: true,
 		Groups: []string{"Everyone"}, Organization: "org_acme",
-		Note: "the account is disabled",
 	}, subjects("116530028841907725513", "00u1car01c105ed0M5d6", "auth0|66f1ca2010ced00000000003")},
 	{User{
 		ID: "dave", Name: "Dave Newcomer", GivenName: "Dave", FamilyName: "Newcomer",
 		Email: "dave@acme.example", EmailVerified: true, HostedDomain: "acme.example", Organization: "org_acme",
-		Note: "in no group, without any role",
 	}, subjects("101876203345560981274", "00u1davenewc0mer5d69", "auth0|66f1da5e0fee1d0000000004")},
 	{User{
 		ID: "erin", Name: "Erin Admin", GivenName: "Erin", FamilyName: "Admin",
 		Email: "erin@acme.example", EmailVerified: true, HostedDomain: "acme.example",
 		Groups: []string{"Everyone", "Engineering", "Admins"}, Roles: []string{"editor", "admin"}, Organization: "org_acme",
-		Note: "an administrator",
 	}, subjects("113402958867120049935", "00u1er1nadm1n0Q5d697", "auth0|66f1e210ad0a1f0000000005")},
 	{User{
 		ID: "mallory", Name: "Mallory Guess", GivenName: "Mallory", FamilyName: "Guess",
 		Email: "mallory@acme.example",
-		Note:  "claims a company address that was never verified",
 	}, subjects("118034479926630175842", "00u1ma110ryguess5d69", "auth0|66f1a1101ebadd0000000006")},
 }
 
 func subjects(google, okta, auth0 string) map[string]string {
 	return map[string]string{KindGoogle: google, KindOkta: okta, KindOktaOrg: okta, KindAuth0: auth0}
+}
+
+// hinted tells how likely the request means this person: 2 by name, 1 by
+// company. Hints order the page and nothing else.
+func (u User) hinted(r *authRequest) int {
+	switch {
+	case r.loginHint != "" && u.answersTo(r.loginHint):
+		return 2
+	case r.hd != "" && u.HostedDomain != "" && (r.hd == u.HostedDomain || r.hd == "*"):
+		return 1
+	}
+	return 0
+}
+
+// inOrder is the people as the sign-in page shows them: the likely ones first.
+func inOrder(users []User, likely func(User) int) []User {
+	out := slices.Clone(users)
+	slices.SortStableFunc(out, func(a, b User) int { return likely(b) - likely(a) })
+	return out
 }

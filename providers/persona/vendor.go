@@ -28,6 +28,7 @@ type vendor struct {
 	plainPKCE    bool
 	authTime     func(r *authRequest) bool // whether the ID token says auth_time
 	honoursAge   bool                      // max_age is looked at
+	note         func(u User) string       // what is known here that rules may ask for
 
 	codeLife, accessLife, idLife time.Duration
 	newCode, newAccess           func() string
