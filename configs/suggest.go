@@ -44,20 +44,24 @@ func fieldsOf(t reflect.Type) *fields {
 // of another section, or the list of what there is.
 func suggest(key, path string, f *fields) string {
 	plain := strings.ToLower(strings.NewReplacer("-", "_", " ", "_").Replace(key))
+	squashed := squash(key)
 	best, limit := "", 1+len(key)/4
 	for _, name := range f.names {
 		if d := distance(plain, name); d <= limit {
 			best, limit = name, d-1
 		}
-		if strings.ReplaceAll(plain, "_", "") == strings.ReplaceAll(name, "_", "") {
+		if squashed == squash(name) {
 			return "did you mean " + name + "?"
 		}
 	}
 	if best != "" {
 		return "did you mean " + best + "?"
 	}
-	if homes := homesOf(plain); len(homes) > 0 {
-		return plain + " belongs under " + strings.Join(homes, " or ")
+	if other := meant[plain]; slices.Contains(f.names, other) {
+		return "did you mean " + other + "?"
+	}
+	if homes := homesOf(key); homes != "" {
+		return homes
 	}
 	if path == "" || len(f.names) <= 12 {
 		return "there are: " + strings.Join(f.names, ", ")
@@ -65,31 +69,48 @@ func suggest(key, path string, f *fields) string {
 	return ""
 }
 
-// homesOf lists the sections that have a key.
-func homesOf(key string) []string {
-	var homes []string
+// meant translates words that other brokers use.
+var meant = map[string]string{"client_id": "id", "client_secret": "secrets", "secret": "secrets", "id": "slug", "name": "title", "type": "kind",
+	"connector": "kind", "condition": "when", "if": "when", "expression": "when", "groups": "roles", "effect": "deny", "callback_urls": "redirect_uris",
+	"database": "storage", "db": "storage", "dsn": "url", "address": "listen", "bind": "listen", "port": "listen", "logging": "log", "apps": "clients",
+	"applications": "clients", "connectors": "providers", "idps": "providers", "apis": "resources", "audiences": "resources", "audience": "id", "mapping": "rules",
+	"certificate": "cert", "domain": "hosted_domain", "hd": "hosted_domain", "tenant": "authorization_server", "url": "issuer"}
+
+// squash makes clientSecret, client-secret and client_secret one.
+func squash(key string) string {
+	return strings.ToLower(strings.NewReplacer("-", "", "_", "", " ", "").Replace(key))
+}
+
+// homesOf tells which sections have a key.
+func homesOf(key string) string {
+	squashed := squash(key)
+	name, homes := "", []string{}
 	var visit func(t reflect.Type, path string)
 	visit = func(t reflect.Type, path string) {
 		f := fieldsOf(t)
-		if _, ok := f.index[key]; ok {
-			if path == "" {
-				path = "the top of the file"
+		for _, n := range f.names {
+			if squash(n) == squashed {
+				name = n
+				if path == "" {
+					homes = append(homes, "at the top of the file")
+				} else {
+					homes = append(homes, "under "+path)
+				}
 			}
-			homes = append(homes, path)
-			return
-		}
-		for _, name := range f.names {
-			inner := t.FieldByIndex(f.index[name]).Type
+			inner := t.FieldByIndex(f.index[n]).Type
 			if inner.Kind() == reflect.Slice {
 				inner = inner.Elem()
 			}
 			if inner.Kind() == reflect.Struct {
-				visit(inner, join(path, name))
+				visit(inner, join(path, n))
 			}
 		}
 	}
 	visit(reflect.TypeFor[Config](), "")
-	return slices.Compact(homes)
+	if name == "" {
+		return ""
+	}
+	return name + " belongs " + strings.Join(homes, " or ")
 }
 
 // distance counts the insertions, deletions and replacements between two words.

@@ -1,10 +1,7 @@
 package configs
 
 import (
-	"bytes"
-	"crypto/tls"
 	"crypto/x509"
-	"encoding/base64"
 	"fmt"
 	"net"
 	"net/netip"
@@ -129,45 +126,6 @@ func (v *validator) listen() {
 	}
 }
 
-func (v *validator) tls() {
-	cert, key := v.c.TLS.Cert, v.c.TLS.Key
-	switch {
-	case cert == "" && key == "":
-	case cert == "":
-		v.problem("tls.cert", "name the file of the certificate chain", "tls.key is set and tls.cert is not")
-	case key == "":
-		v.problem("tls.key", "name the file of its private key", "tls.cert is set and tls.key is not")
-	default:
-		v.keyPair(cert, key)
-	}
-}
-
-func (v *validator) keyPair(cert, key string) {
-	chain, _, err := readFile(cert, maxFile)
-	if err != nil {
-		v.problem("tls.cert", "", "the file cannot be used: %v", err)
-	}
-	private, mode, kerr := readFile(key, maxFile)
-	switch {
-	case kerr != nil:
-		v.problem("tls.key", "", "the file cannot be used: %v", kerr)
-	case mode&^maxMode != 0:
-		v.problem("tls.key", "chmod 0640 "+key+", or stricter", "the private key can be read by others (its mode is %04o)", mode)
-	}
-	if err != nil || kerr != nil {
-		return
-	}
-	pair, err := tls.X509KeyPair(chain, private)
-	if err != nil {
-		v.problem("tls.cert", "PEM files, the broker's own certificate first", "certificate and key do not fit together, or are not PEM")
-		return
-	}
-	u, err := url.Parse(v.c.Issuer)
-	if err == nil && u.Hostname() != "" && pair.Leaf != nil && pair.Leaf.VerifyHostname(u.Hostname()) != nil {
-		v.problem("tls.cert", "", "the certificate is not for %s, the host of the issuer", u.Hostname())
-	}
-}
-
 func (v *validator) proxies() {
 	for i, text := range v.c.TrustedProxies {
 		key := fmt.Sprintf("trusted_proxies[%d]", i)
@@ -203,69 +161,6 @@ func (v *validator) storage() {
 	default:
 		v.problem("storage.url", "sqlite:PATH, or postgres://…", "the database is neither SQLite nor PostgreSQL")
 	}
-}
-
-func (v *validator) sealing() {
-	if len(v.c.SealingKeys) == 0 && strings.HasPrefix(v.c.Storage.URL.Reveal(), "postgres") {
-		v.problem("sealing_keys", "openssl rand -base64 32, then sealing_keys: [\"${HANDSTAMP_SEALING_KEY}\"]", "PostgreSQL needs a sealing key of its own: one beside the data would not protect it")
-	}
-	var seen [][]byte
-	for i, secret := range v.c.SealingKeys {
-		key := fmt.Sprintf("sealing_keys[%d]", i)
-		raw, fault := sealingKey(secret.Reveal())
-		switch {
-		case fault != "":
-			v.problem(key, "make one: openssl rand -base64 32", "%s", fault)
-		case slices.ContainsFunc(seen, func(b []byte) bool { return bytes.Equal(b, raw) }):
-			v.problem(key, "remove it", "this key stands in the list already")
-		}
-		seen = append(seen, raw)
-	}
-}
-
-// sealingKey reads 32 random bytes. A key that somebody typed is none.
-func sealingKey(text string) ([]byte, string) {
-	text = strings.TrimSpace(text)
-	if text == "" {
-		return nil, "the key is empty"
-	}
-	raw, err := base64.StdEncoding.DecodeString(text)
-	if err != nil {
-		raw, err = base64.RawURLEncoding.DecodeString(strings.TrimRight(text, "="))
-	}
-	switch {
-	case err != nil:
-		return nil, "the key is not base64"
-	case len(raw) != 32:
-		return nil, fmt.Sprintf("the key has %d bytes; 32 are needed", len(raw))
-	}
-	distinct := map[byte]bool{}
-	letters := 0
-	for _, b := range raw {
-		distinct[b] = true
-		if b >= ' ' && b < 0x7f {
-			letters++
-		}
-	}
-	// Of 32 random bytes about 30 differ, and about 12 are printable.
-	if len(distinct) < 16 || letters == len(raw) {
-		return nil, "the key is not random"
-	}
-	return raw, ""
-}
-
-// SealingKeyBytes are the decoded sealing keys, the first of which seals. Empty
-// means that SQLite keeps one in a file beside the database.
-func (c *Config) SealingKeyBytes() ([][]byte, error) {
-	var keys [][]byte
-	for i, secret := range c.SealingKeys {
-		raw, fault := sealingKey(secret.Reveal())
-		if fault != "" {
-			return nil, fmt.Errorf("sealing_keys[%d]: %s", i, fault)
-		}
-		keys = append(keys, raw)
-	}
-	return keys, nil
 }
 
 func (v *validator) outgoing() {
@@ -304,47 +199,6 @@ func (v *validator) lifetimes() {
 	}
 }
 
-var algs = []string{"ES256", "RS256", "PS256", "EdDSA"}
-
-// keys must include every algorithm that some client or resource needs.
-func (v *validator) keys() {
-	k := v.c.Keys
-	if len(k.Algs) == 0 {
-		v.problem("keys.algs", "leave it out for ES256 and RS256", "without an algorithm no token can be signed")
-	}
-	for i, a := range k.Algs {
-		key := fmt.Sprintf("keys.algs[%d]", i)
-		switch {
-		case !slices.Contains(algs, a):
-			v.problem(key, "one of: "+strings.Join(algs, ", "), "%q is not an algorithm that the broker signs with", cut(a))
-		case slices.Contains(k.Algs[:i], a):
-			v.problem(key, "remove it", "%s is listed twice", a)
-		}
-	}
-	if k.PublishAhead >= k.RotateEvery {
-		v.problem("keys.publish_ahead", "", "a key would have to be published (%s) for longer than it signs (%s)", k.PublishAhead, k.RotateEvery)
-	}
-	needs := func(key, alg, what string) {
-		if slices.Contains(algs, alg) && len(k.Algs) > 0 && !slices.Contains(k.Algs, alg) {
-			v.problem(key, "add "+alg+" to keys.algs", "%s needs %s, and keys.algs does not have it", what, alg)
-		}
-	}
-	for i, c := range v.c.Directory.Clients {
-		alg := c.IDTokenAlg
-		if alg == "" {
-			alg = "RS256"
-		}
-		needs(fmt.Sprintf("clients[%d].id_token_alg", i), alg, "its ID token")
-	}
-	for i, r := range v.c.Directory.Resources {
-		alg := r.Alg
-		if alg == "" {
-			alg = "ES256"
-		}
-		needs(fmt.Sprintf("resources[%d].alg", i), alg, "its access token")
-	}
-}
-
 func (v *validator) brand() {
 	b := v.c.Brand
 	if b.Name == "" || len(b.Name) > 80 || strings.ContainsFunc(b.Name, func(r rune) bool { return r < ' ' || r == 0x7f }) {
@@ -358,46 +212,4 @@ func (v *validator) brand() {
 			v.problem(link.key, "write it as https://…", "this is not an https address")
 		}
 	}
-}
-
-// warnings are settings that work and weaken something; they are shown at every start.
-func (v *validator) warnings() []Problem {
-	c := v.c
-	kept := v.problems
-	v.problems = nil
-	u, err := url.Parse(c.Issuer)
-	if err != nil {
-		u = &url.URL{}
-	}
-	host, _, _ := net.SplitHostPort(c.Listen)
-	if u.Scheme == "https" && c.TLS.Cert == "" && len(c.TrustedProxies) == 0 && !loopback(u.Hostname()) {
-		v.problem("trusted_proxies", "name the proxy that ends TLS, or set tls", "the issuer is https, but neither tls nor trusted_proxies is set: every visitor will seem to come from the proxy's address")
-	}
-	if u.Scheme == "http" && !loopback(host) {
-		v.problem("listen", "listen on 127.0.0.1", "the issuer is http and the broker listens beyond this machine: that is for development in containers only")
-	}
-	if c.Outgoing.AllowLoopback && !loopback(u.Hostname()) {
-		v.problem("outgoing.allow_loopback", "remove it outside development", "upstream providers may be on this machine itself, over plain http")
-	}
-	for i, p := range c.Directory.Providers {
-		at := fmt.Sprintf("providers[%d].", i)
-		if p.TrustEmail == directory.TrustAlways {
-			v.problem(at+"trust_email", "own_domains with email_domains", "every address that %s calls verified counts as verified, whoever owns its domain", p.Slug)
-		}
-		if p.AllowPrivateNetwork {
-			v.problem(at+"allow_private_network", "", "%s may be in a private network: its discovery may point into it", p.Slug)
-		}
-	}
-	for i, cl := range c.Directory.Clients {
-		at := fmt.Sprintf("clients[%d].", i)
-		if cl.PKCE == directory.PKCEOptional {
-			v.problem(at+"pkce", "ask its developers for PKCE with S256", "%s may sign people in without PKCE; a stolen code is then worth a login", cl.ID)
-		}
-	}
-	if len(c.Directory.Clients) == 0 {
-		v.problem("clients", "", "there is no client yet, so no app can send anyone here")
-	}
-	out := v.problems
-	v.problems = kept
-	return out
 }

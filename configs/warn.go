@@ -1,0 +1,51 @@
+package configs
+
+import (
+	"fmt"
+	"net"
+	"net/url"
+
+	"github.com/handstamp/handstamp/broker/directory"
+)
+
+// warnings are settings that work and weaken something; they are shown at every start.
+func (v *validator) warnings() []Problem {
+	c := v.c
+	kept := v.problems
+	v.problems = nil
+	u, err := url.Parse(c.Issuer)
+	if err != nil {
+		u = &url.URL{}
+	}
+	host, _, _ := net.SplitHostPort(c.Listen)
+	if u.Scheme == "https" && c.TLS.Cert == "" && len(c.TrustedProxies) == 0 && !loopback(u.Hostname()) {
+		v.problem("trusted_proxies", "name the proxy that ends TLS, or set tls", "the issuer is https, but neither tls nor trusted_proxies is set: every visitor will seem to come from the proxy's address")
+	}
+	if u.Scheme == "http" && !loopback(host) {
+		v.problem("listen", "listen on 127.0.0.1", "the issuer is http and the broker listens beyond this machine: that is for development in containers only")
+	}
+	if c.Outgoing.AllowLoopback && !loopback(u.Hostname()) {
+		v.problem("outgoing.allow_loopback", "remove it outside development", "upstream providers may be on this machine itself, over plain http")
+	}
+	for i, p := range c.Directory.Providers {
+		at := fmt.Sprintf("providers[%d].", i)
+		if p.TrustEmail == directory.TrustAlways {
+			v.problem(at+"trust_email", "own_domains with email_domains", "every address that %s calls verified counts as verified, whoever owns its domain", p.Slug)
+		}
+		if p.AllowPrivateNetwork {
+			v.problem(at+"allow_private_network", "", "%s may be in a private network: its discovery may point into it", p.Slug)
+		}
+	}
+	for i, cl := range c.Directory.Clients {
+		at := fmt.Sprintf("clients[%d].", i)
+		if cl.PKCE == directory.PKCEOptional {
+			v.problem(at+"pkce", "ask its developers for PKCE with S256", "%s may sign people in without PKCE; a stolen code is then worth a login", cl.ID)
+		}
+	}
+	if len(c.Directory.Clients) == 0 {
+		v.problem("clients", "", "there is no client yet, so no app can send anyone here")
+	}
+	out := v.problems
+	v.problems = kept
+	return out
+}
