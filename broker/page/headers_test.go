@@ -156,6 +156,7 @@ func TestS10_PagesAreNeverKeptAndAssetsAlways(t *testing.T) {
 		{"POST", p.styleURL, 405, "no-store", "there is nothing to post"},
 		{"GET", "/login/assets/0000000000000000.css", 404, "no-store", "the old name of a changed file must not stick"},
 		{"GET", "/login/assets/../page.go", 404, "no-store", "no file system behind it"},
+		{"GET", strings.Replace(p.styleURL, "/assets", "", 1), 404, "no-store", "only under its own path"},
 		{"GET", "/login/assets/", 404, "no-store", "no listing"},
 	} {
 		w := httptest.NewRecorder()

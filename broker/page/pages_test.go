@@ -50,7 +50,7 @@ func samples() []sample {
 
 func pages(t testing.TB) *Pages {
 	t.Helper()
-	p, err := New(Brand{Name: "Acme sign-in", Logo: "https://acme.example/logo.svg", PolicyURI: "https://acme.example/privacy", TOSURI: "https://acme.example/terms"}, "/login")
+	p, err := New(Brand{Name: "Acme sign-in", Logo: "https://acme.example/logo.svg", PolicyURI: "https://acme.example/privacy", TOSURI: "https://acme.example/terms"}, "/login/assets")
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -25,16 +25,15 @@ const submitScript = `HTMLFormElement.prototype.submit.call(document.getElementB
 type Pages struct {
 	brand     Brand
 	templates map[string]*template.Template
-	assets    map[string]asset // by path below the issuer
+	assets    map[string]asset // by file name
 	style     template.CSS     // inlined where a page may load nothing at all
 	styleHash string           // the CSP source of that inline style
 	styleURL  string
 	iconURL   string
 }
 
-// New prepares the pages. assetBase is the issuer's path without a trailing
-// slash ("" for an issuer at the root): the stylesheet is at assetBase +
-// "/assets/….css".
+// New prepares the pages. assetBase is the path under which people's browsers
+// find Assets: the issuer's own path and "/assets".
 func New(b Brand, assetBase string) (*Pages, error) {
 	if b.Name == "" {
 		b.Name = "Handstamp"
@@ -50,8 +49,8 @@ func New(b Brand, assetBase string) (*Pages, error) {
 		return nil, fmt.Errorf("read icon: %w", err)
 	}
 	p.style, p.styleHash = template.CSS(css), hashSource(css)
-	p.styleURL = assetBase + p.keep(css, ".css", "text/css; charset=utf-8")
-	p.iconURL = assetBase + p.keep(icon, ".svg", "image/svg+xml")
+	p.styleURL = assetBase + "/" + p.keep(css, ".css", "text/css; charset=utf-8")
+	p.iconURL = assetBase + "/" + p.keep(icon, ".svg", "image/svg+xml")
 
 	layout, err := template.New("").Funcs(template.FuncMap{"initial": initial}).ParseFS(files, "templates/layout.html")
 	if err != nil {
@@ -124,20 +123,20 @@ type asset struct {
 	kind string
 }
 
-// keep stores a file under the hash of its content and returns its path.
-func (p *Pages) keep(body []byte, ext, kind string) string {
+// keep stores a file under the hash of its content and returns that name.
+func (p *Pages) keep(body []byte, ext, kind string) (name string) {
 	sum := sha256.Sum256(body)
-	path := "/assets/" + hex.EncodeToString(sum[:8]) + ext
-	p.assets[path] = asset{body, kind}
-	return path
+	name = hex.EncodeToString(sum[:8]) + ext
+	p.assets[name] = asset{body, kind}
+	return name
 }
 
-// Assets serves the stylesheet and the icon under "/assets/"; mount it with the
+// Assets serves the stylesheet and the icon at "/assets/…"; mount it with the
 // issuer's path stripped. A name changes with its content, so caches may keep a
 // file for ever.
 func (p *Pages) Assets() http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		a, ok := p.assets[r.URL.Path]
+		a, ok := p.assets[strings.TrimPrefix(r.URL.Path, "/assets/")]
 		h := w.Header()
 		h.Set("X-Content-Type-Options", "nosniff")
 		switch {
