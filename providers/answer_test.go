@@ -86,7 +86,7 @@ func TestAnAnswerToAnotherAttemptIsAMixUp(t *testing.T) {
 	}
 }
 
-func TestTheUpstreamsNoIsReadWordByWord(t *testing.T) {
+func TestU17_TheUpstreamsNoIsReadAndNeverRepeated(t *testing.T) {
 	e := newEvil(t)
 	p := e.provider("oidc")
 	for word, code := range map[string]string{

@@ -41,7 +41,7 @@ func TestU07_DiscoveryCannotNameForeignHosts(t *testing.T) {
 		{"another issuer", func(m map[string]any) { m["issuer"] = trap.URL }},
 		{"a trailing slash", func(m map[string]any) { m["issuer"] = m["issuer"].(string) + "/" }},
 		{"no issuer", func(m map[string]any) { delete(m, "issuer") }},
-		{"ISSUER beside issuer", func(m map[string]any) { m["ISSUER"] = "x" }},
+		{"issuer as a list", func(m map[string]any) { m["issuer"] = []any{m["issuer"]} }},
 	}
 	for _, row := range rows {
 		e := newEvil(t)
@@ -77,6 +77,33 @@ func TestU07_DiscoveryCannotNameForeignHosts(t *testing.T) {
 	}
 	if n := foreign.Load(); n != 0 {
 		t.Errorf("%d requests reached the foreign host", n)
+	}
+}
+
+func TestAnOutageOfDiscoveryAloneStopsNobodyWhoKnowsIt(t *testing.T) {
+	for why, outage := range map[string]http.HandlerFunc{
+		"gone":               http.NotFound,
+		"out of order":       func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(503) },
+		"a maintenance page": func(w http.ResponseWriter, r *http.Request) { http.Redirect(w, r, "/sorry", 302) },
+		"not strict":         func(w http.ResponseWriter, _ *http.Request) { _, _ = w.Write([]byte(`{"issuer":1,"ISSUER":2}`)) },
+	} {
+		e := newEvil(t)
+		p := e.provider("oidc")
+		if _, err := e.login(p); err != nil {
+			t.Fatal(err)
+		}
+		e.replace(discoveryPath, outage)
+		e.clock.Advance(metadataFresh + time.Second)
+		if err := p.Probe(t.Context()); err == nil || !p.Health().Down {
+			t.Errorf("%s: nobody is told", why)
+		}
+		if _, err := e.login(p); err != nil {
+			t.Errorf("%s: %v", why, err)
+		}
+		_, err := e.login(e.provider("oidc"))
+		if err == nil {
+			t.Errorf("%s: a newcomer found its way", why)
+		}
 	}
 }
 

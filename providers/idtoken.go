@@ -146,7 +146,7 @@ func (w *keyWitness) VerifySignature(ctx context.Context, raw string) ([]byte, e
 // readClaims checks a payload (OpenID Connect Core §2, §3.1.3.7). Names are
 // matched exactly, so that SUB is not sub.
 func readClaims(payload []byte, e expected) (*idToken, *Error) {
-	claims, err := readObject(payload)
+	claims, err := readStrict(payload)
 	if err != nil {
 		return nil, &Error{ServerError, "the ID token's payload is not a strict JSON object", err}
 	}
@@ -160,7 +160,7 @@ func readClaims(payload []byte, e expected) (*idToken, *Error) {
 	if azp, there := claims["azp"]; there && azp != e.clientID {
 		return nil, broken("the ID token was issued to another client")
 	}
-	if err := checkTimes(payload, e.now); err != nil {
+	if err := checkTimes(claims, e.now); err != nil {
 		return nil, err
 	}
 	nonce, _ := claims["nonce"].(string)
@@ -177,11 +177,14 @@ func readClaims(payload []byte, e expected) (*idToken, *Error) {
 		t.sessionID = sid
 	}
 	if _, there := claims["auth_time"]; there {
-		at, err := numericDate(payload, "auth_time")
+		at, err := numericDate(claims, "auth_time")
 		if err != nil || at.After(e.now.Add(leeway)) {
 			return nil, broken("the ID token's auth_time is not a time that has been")
 		}
 		t.authTime = at
+	}
+	if err := floats(claims); err != nil {
+		return nil, &Error{ServerError, "the ID token's payload cannot be read", err}
 	}
 	return t, nil
 }
@@ -209,12 +212,12 @@ func validSubject(sub string) bool {
 	return true
 }
 
-func checkTimes(payload []byte, now time.Time) *Error {
-	iat, err := numericDate(payload, "iat")
+func checkTimes(claims map[string]any, now time.Time) *Error {
+	iat, err := numericDate(claims, "iat")
 	if err != nil {
 		return broken("the ID token does not say, in whole seconds, when it was issued")
 	}
-	exp, err := numericDate(payload, "exp")
+	exp, err := numericDate(claims, "exp")
 	if err != nil {
 		return broken("the ID token does not say, in whole seconds, when it expires")
 	}
@@ -228,7 +231,7 @@ func checkTimes(payload []byte, now time.Time) *Error {
 	case !exp.After(iat) || exp.Sub(iat) > maxLifetime:
 		return broken("the ID token has a lifetime that makes no sense")
 	}
-	nbf, err := numericDate(payload, "nbf")
+	nbf, err := numericDate(claims, "nbf")
 	if err != nil && !errors.Is(err, errAbsent) || err == nil && nbf.After(now.Add(leeway)) {
 		return broken("the ID token is not valid yet")
 	}
@@ -237,18 +240,15 @@ func checkTimes(payload []byte, now time.Time) *Error {
 
 var errAbsent = errors.New("not there")
 
-// numericDate reads a time in whole seconds (RFC 7519 §2) from its JSON spelling:
-// a decoded number would have lost it.
-func numericDate(payload []byte, name string) (time.Time, error) {
-	var members map[string]json.RawMessage
-	if err := json.Unmarshal(payload, &members); err != nil {
-		return time.Time{}, err
-	}
-	raw, there := members[name]
+// numericDate reads a time in whole seconds (RFC 7519 §2) from its JSON spelling,
+// which a decoded number has lost.
+func numericDate(claims map[string]any, name string) (time.Time, error) {
+	v, there := claims[name]
 	if !there {
 		return time.Time{}, errAbsent
 	}
-	n, err := strconv.ParseInt(string(raw), 10, 64)
+	spelling, _ := v.(json.Number)
+	n, err := strconv.ParseInt(spelling.String(), 10, 64)
 	if err != nil || n < 0 || n > 1<<40 {
 		return time.Time{}, errors.New("not a whole number of seconds")
 	}

@@ -237,3 +237,20 @@ func TestMaxAgeIsCheckedAndNotOnlySent(t *testing.T) {
 		}
 	}
 }
+
+func BenchmarkVerifyIDToken(b *testing.B) {
+	e := newEvil(b)
+	p := e.provider("oidc")
+	if _, err := e.login(p); err != nil { // fetches the keys
+		b.Fatal(err)
+	}
+	now := e.clock.Now().Unix()
+	raw := e.sign(must(json.Marshal(map[string]any{"iss": e.issuer, "sub": "alice", "aud": clientID, "iat": now, "exp": now + 3600, "nonce": "n",
+		"email": "alice@acme.example", "email_verified": true, "name": "Alice", "groups": []any{"Everyone", "Engineering"}})))
+	b.ReportAllocs()
+	for b.Loop() {
+		if _, err := verifyIDToken(b.Context(), raw, &p.keys, p.expect(Attempt{Nonce: "n"}, "")); err != nil {
+			b.Fatal(err)
+		}
+	}
+}

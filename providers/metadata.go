@@ -25,14 +25,14 @@ type metadata struct {
 	authMethods  []string // how clients may prove themselves; nil: not said
 }
 
-// metadata answers from memory while it can. When the upstream's document turned
-// untrustworthy (another issuer, a foreign host) logins stop, although the old one
-// is still there: the secret stays at home until a person has looked.
+// metadata answers from memory while it can: an upstream that is out of order
+// does not undo what it said before. But when its document turned untrustworthy
+// (another issuer, a foreign host) logins stop, although the old one is still
+// there: code and secret stay at home until it is as it was, or an admin has looked.
 func (u *upstream) metadata(ctx context.Context) (*metadata, *Error) {
 	v := u.discovery.look()
-	trusted := v.turn > 0 && (v.failure == nil || v.failure.Code == TemporarilyUnavailable)
 	switch {
-	case trusted:
+	case v.turn > 0 && !u.drifted.Load():
 		if v.age > metadataFresh && v.rest > failureRest {
 			u.discovery.start(ctx)
 		}
@@ -48,12 +48,18 @@ func (u *upstream) metadata(ctx context.Context) (*metadata, *Error) {
 
 // discover fetches and judges the document, and notes whether the upstream lives.
 func (u *upstream) discover(ctx context.Context) (*metadata, *Error) {
-	m, err := u.fetchMetadata(ctx)
+	doc, err := u.fetchDocument(ctx)
+	if err != nil {
+		u.heardDiscovery(err)
+		return nil, err
+	}
+	m, err := u.judge(doc)
+	u.drifted.Store(err != nil)
 	u.heardDiscovery(err)
 	return m, err
 }
 
-func (u *upstream) fetchMetadata(ctx context.Context) (*metadata, *Error) {
+func (u *upstream) fetchDocument(ctx context.Context) (map[string]any, *Error) {
 	where := strings.TrimSuffix(u.issuer, "/") + "/.well-known/openid-configuration" + u.preset.discoveryQuery(u.settings)
 	body, err := u.get(ctx, "discovery", where, maxMetadata, "")
 	if err != nil {
@@ -63,6 +69,10 @@ func (u *upstream) fetchMetadata(ctx context.Context) (*metadata, *Error) {
 	if bad != nil {
 		return nil, &Error{ServerError, "discovery is not a strict JSON object", bad}
 	}
+	return doc, nil
+}
+
+func (u *upstream) judge(doc map[string]any) (*metadata, *Error) {
 	// OpenID Connect Discovery §4.3: exactly the issuer that was asked.
 	if doc["issuer"] != u.issuer {
 		return nil, broken("discovery names another issuer than the settings (a trailing slash counts)")

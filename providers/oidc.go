@@ -14,6 +14,7 @@ import (
 	"strconv"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"golang.org/x/oauth2"
@@ -48,6 +49,7 @@ type upstream struct {
 	places   chan struct{} // so that a hanging upstream cannot eat the whole broker
 
 	discovery kept[*metadata]
+	drifted   atomic.Bool // the last document that came could not be trusted
 	keys      keySet
 
 	mu     sync.Mutex

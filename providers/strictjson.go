@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"strings"
 	"unicode"
 	"unicode/utf8"
 )
@@ -19,71 +20,95 @@ const maxDepth = 32 // of nested objects and lists
 //
 // Inside nested objects case may differ: those are only ever read as maps.
 func StrictJSON(b []byte) error {
+	_, err := readStrict(b)
+	return err
+}
+
+// readObject reads a strict document as encoding/json would, names exactly.
+func readObject(b []byte) (map[string]any, error) {
+	m, err := readStrict(b)
+	if err != nil {
+		return nil, err
+	}
+	if err := floats(m); err != nil {
+		return nil, err
+	}
+	return m, nil
+}
+
+// readStrict keeps numbers in their JSON spelling.
+func readStrict(b []byte) (map[string]any, error) {
 	if !utf8.Valid(b) {
-		return errors.New("not UTF-8")
+		return nil, errors.New("not UTF-8")
 	}
 	d := json.NewDecoder(bytes.NewReader(b))
 	d.UseNumber()
 	if t, err := d.Token(); err != nil || t != json.Delim('{') {
-		return errors.New("not a JSON object")
+		return nil, errors.New("not a JSON object")
 	}
-	if err := strictObject(d, 1); err != nil {
-		return err
+	m, err := strictObject(d, 1)
+	if err != nil {
+		return nil, err
 	}
 	if _, err := d.Token(); err != io.EOF {
-		return errors.New("more than one JSON value")
+		return nil, errors.New("more than one JSON value")
 	}
-	return nil
+	return m, nil
 }
 
 // strictObject reads the members of an object, whose brace is read already.
-func strictObject(d *json.Decoder, depth int) error {
-	seen := map[string]bool{}
+func strictObject(d *json.Decoder, depth int) (map[string]any, error) {
+	m := map[string]any{}
+	folded := map[string]bool{}
 	for d.More() {
 		t, err := d.Token()
 		if err != nil {
-			return errNotJSON
+			return nil, errNotJSON
 		}
 		name, ok := t.(string)
 		if !ok {
-			return errNotJSON
+			return nil, errNotJSON
 		}
-		key := name
+		_, again := m[name]
 		if depth == 1 {
-			key = fold(name)
+			key := fold(name)
+			again = folded[key]
+			folded[key] = true
 		}
-		if seen[key] {
-			return fmt.Errorf("two members are named alike at depth %d", depth)
+		if again {
+			return nil, fmt.Errorf("two members are named alike at depth %d", depth)
 		}
-		seen[key] = true
-		if err := strictValue(d, depth); err != nil {
-			return err
+		if m[name], err = strictValue(d, depth); err != nil {
+			return nil, err
 		}
 	}
-	return closing(d)
+	return m, closing(d)
 }
 
-func strictValue(d *json.Decoder, depth int) error {
+func strictValue(d *json.Decoder, depth int) (any, error) {
 	t, err := d.Token()
 	if err != nil {
-		return errNotJSON
+		return nil, errNotJSON
 	}
 	delim, nested := t.(json.Delim)
 	if !nested {
-		return nil
+		return t, nil
 	}
 	if depth == maxDepth {
-		return errors.New("nested too deep")
+		return nil, errors.New("nested too deep")
 	}
 	if delim == '{' {
 		return strictObject(d, depth+1)
 	}
+	list := []any{}
 	for d.More() {
-		if err := strictValue(d, depth+1); err != nil {
-			return err
+		v, err := strictValue(d, depth+1)
+		if err != nil {
+			return nil, err
 		}
+		list = append(list, v)
 	}
-	return closing(d)
+	return list, closing(d)
 }
 
 func closing(d *json.Decoder) error {
@@ -95,9 +120,51 @@ func closing(d *json.Decoder) error {
 
 var errNotJSON = errors.New("not JSON") // the decoder's own words quote the document
 
+// floats turns numbers into what encoding/json makes of them, in place.
+func floats(v any) error {
+	switch v := v.(type) {
+	case map[string]any:
+		for name, e := range v {
+			f, err := float(e)
+			if err != nil {
+				return err
+			}
+			v[name] = f
+		}
+	case []any:
+		for i, e := range v {
+			f, err := float(e)
+			if err != nil {
+				return err
+			}
+			v[i] = f
+		}
+	}
+	return nil
+}
+
+func float(v any) (any, error) {
+	n, ok := v.(json.Number)
+	if !ok {
+		return v, floats(v)
+	}
+	f, err := n.Float64()
+	if err != nil {
+		return nil, errors.New("a number is out of range") // 1e400 and the like
+	}
+	return f, nil
+}
+
 // fold maps names that encoding/json would match to one spelling: the smallest
-// rune of each case orbit, so that "ſub" and "SUB" meet "sub".
+// rune of each case orbit, so that "ſub" and "sub" meet "SUB".
 func fold(s string) string {
+	ascii := true
+	for i := range len(s) {
+		ascii = ascii && s[i] < utf8.RuneSelf
+	}
+	if ascii {
+		return strings.ToUpper(s) // capitals come first
+	}
 	out := make([]rune, 0, len(s))
 	for _, r := range s {
 		least := r
@@ -107,16 +174,4 @@ func fold(s string) string {
 		out = append(out, least)
 	}
 	return string(out)
-}
-
-// readObject decodes a strict document into a map with exact names.
-func readObject(b []byte) (map[string]any, error) {
-	if err := StrictJSON(b); err != nil {
-		return nil, err
-	}
-	var m map[string]any
-	if err := json.Unmarshal(b, &m); err != nil {
-		return nil, errors.New("a value is out of range") // 1e400 and the like
-	}
-	return m, nil
 }

@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"log/slog"
+	"reflect"
 	"strings"
 	"testing"
 	"time"
@@ -49,6 +50,10 @@ func FuzzClaims(f *testing.F) {
 		var m map[string]json.RawMessage
 		if err := json.Unmarshal(b, &m); err != nil {
 			t.Fatalf("strict, but %v", err)
+		}
+		var plain map[string]any
+		if ours, err := readObject(b); (err == nil) != (json.Unmarshal(b, &plain) == nil) || err == nil && !reflect.DeepEqual(ours, plain) {
+			t.Fatalf("encoding/json reads %v, we read %v (%v)", plain, ours, err)
 		}
 		for a := range m {
 			for c := range m {
