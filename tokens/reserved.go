@@ -13,10 +13,10 @@ var reserved = func() map[string]bool {
 	names := map[string]bool{}
 	for name := range strings.FieldsSeq(`
 		iss sub aud exp nbf iat jti
-		client_id azp scope roles sid auth_time acr amr
+		client_id azp scope scp roles sid auth_time acr amr
 		nonce at_hash c_hash s_hash
 		act may_act cnf authorization_details events toe txn sub_id sub_jwk
-		typ token_type active entitlements groups_overflow _claim_names _claim_sources`) {
+		typ alg kid token_type active entitlements groups_overflow _claim_names _claim_sources`) {
 		names[name] = true
 	}
 	return names
