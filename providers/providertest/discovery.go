@@ -3,7 +3,6 @@ package providertest
 import (
 	"context"
 	"errors"
-	"strings"
 	"testing"
 	"time"
 
@@ -15,7 +14,8 @@ import (
 func discovery(t *testing.T, h *house) {
 	at := func(b persona.Break) persona.Fault { return persona.Fault{At: persona.At{persona.Discovery: b}} }
 	meta := func(name string, v any) persona.Fault { return persona.Fault{Metadata: persona.Claims{name: v}} }
-	foreign := strings.Replace(h.idp.CanaryURL(), "127.0.0.1", "127.0.0.2", 1)
+	evilHost := persona.Start(t, persona.Google, persona.Options{})
+	foreign := evilHost.CanaryURL()
 	iss := h.idp.Issuer()
 
 	for _, c := range []struct {
@@ -67,21 +67,29 @@ func discovery(t *testing.T, h *house) {
 
 	t.Run("U07_a document that turns evil later never gets the code or the secret", func(t *testing.T) {
 		p, a := h.provider(t), attempt()
-		answer := h.leave(t, p, a, "alice")
-		h.idp.Faults().Set(meta("token_endpoint", h.idp.CanaryURL()))
-		h.clock.advance(time.Hour)
-		_, _ = p.Finish(t.Context(), a, answer) // asks again, in the background or not
-		h.clock.advance(time.Hour)
-		before := h.idp.Requests().Count(persona.Canary)
-		_, _ = p.Begin(t.Context(), attempt())
-		if foreignHost := h.idp.Requests().Count(persona.Canary) - before; foreignHost != 0 {
-			t.Errorf("the canary was asked %d times", foreignHost)
+		prober, ok := p.(providers.Prober)
+		if !ok {
+			t.Skip("this kind cannot be probed")
 		}
+		answer := h.leave(t, p, a, "alice")
+		h.idp.Faults().Set(persona.Fault{Metadata: persona.Claims{"token_endpoint": foreign, "jwks_uri": foreign, "userinfo_endpoint": foreign}})
+		if err := prober.Probe(t.Context()); err == nil {
+			t.Error("Probe finds nothing")
+		}
+		id, err := p.Finish(t.Context(), a, answer)
+		refused(t, "a login that was under way", id, err, providers.ServerError)
+		_, err = p.Begin(t.Context(), attempt())
+		refused(t, "the next login", nil, err, providers.ServerError)
 	})
+
+	if n := evilHost.Requests().Total(); n != 0 {
+		t.Errorf("the foreign host got %d requests", n)
+	}
 }
 
 // life is about an upstream that dies and comes back.
 func life(t *testing.T, h *house) {
+	h = h.alone(t)
 	t.Run("a dead upstream is out of order, and well again when it lives", func(t *testing.T) {
 		p := h.provider(t)
 		dead := persona.Fault{At: persona.At{persona.Discovery: {Status: 503}}}

@@ -12,6 +12,7 @@ import (
 func keys(t *testing.T, h *house) {
 	at := func(b persona.Break) persona.Fault { return persona.Fault{At: persona.At{persona.JWKS: b}} }
 	h.refuses(t, []fault{
+		{why: "U27_thousands of keys", fault: persona.Fault{ExtraKeys: 5000}},
 		{why: "no keys", fault: persona.Fault{DropKeys: true}},
 		{why: "HTML", fault: at(persona.Break{Body: evil, ContentType: "text/html"})},
 		{why: "HTTP 503", fault: at(persona.Break{Status: 503}), code: providers.TemporarilyUnavailable},
@@ -20,6 +21,13 @@ func keys(t *testing.T, h *house) {
 		{why: "a cut line", fault: at(persona.Break{Cut: true}), code: providers.TemporarilyUnavailable},
 	})
 
+	t.Run("U27_a few strange keys in front do no harm", func(t *testing.T) {
+		p := h.provider(t)
+		h.idp.Faults().Set(persona.Fault{ExtraKeys: 20})
+		h.mustLogin(t, p, "alice")
+	})
+
+	h = h.alone(t)
 	t.Run("U28_a new key is fetched once and believed", func(t *testing.T) {
 		p := h.provider(t)
 		h.mustLogin(t, p, "alice")
@@ -45,6 +53,21 @@ func keys(t *testing.T, h *house) {
 		_, _ = h.login(t, p, "alice") // may fail: the old key is in memory
 		h.clock.advance(20 * time.Minute)
 		_, _ = h.login(t, p, "alice") // may refresh in the background
+		h.mustLogin(t, p, "alice")
+	})
+
+	t.Run("U28_a withdrawn key is dead within a quarter of an hour", func(t *testing.T) {
+		p := h.provider(t)
+		h.mustLogin(t, p, "alice") // the key of now is in memory
+		h.idp.Faults().RotateKeys()
+		h.idp.Faults().WithdrawOldKeys()
+		h.clock.advance(15*time.Minute + time.Second)
+		a := attempt()
+		answer := h.leave(t, p, a, "mallory")
+		h.idp.Faults().Set(persona.Fault{Forge: persona.ForgeWithdrawnKey})
+		id, err := p.Finish(t.Context(), a, answer)
+		refused(t, "a token under the withdrawn key", id, err, providers.ServerError)
+		h.idp.Faults().Reset()
 		h.mustLogin(t, p, "alice")
 	})
 

@@ -46,9 +46,7 @@ type New func(t *testing.T, idp *persona.Persona, s providers.Settings) provider
 // Run holds a kind to the contract, with kind as its upstream.
 func Run(t *testing.T, kind func(persona.Options) *persona.Persona, newProvider New) {
 	t.Helper()
-	clock := &clock{now: time.Now().Truncate(time.Second)}
-	idp := persona.Start(t, kind, persona.Options{RedirectURIs: []string{callback}, Now: clock.Now})
-	h := &house{idp: idp, clock: clock, newProvider: newProvider}
+	h := newHouse(t, kind, newProvider)
 	for _, part := range []struct {
 		name string
 		run  func(*testing.T, *house)
@@ -71,9 +69,24 @@ const callback = "http://127.0.0.1:1/callback/upstream"
 
 // house is what all parts of the contract stand in.
 type house struct {
+	kind        func(persona.Options) *persona.Persona
 	idp         *persona.Persona
 	clock       *clock
 	newProvider New
+}
+
+func newHouse(t *testing.T, kind func(persona.Options) *persona.Persona, newProvider New) *house {
+	t.Helper()
+	clock := &clock{now: time.Now().Truncate(time.Second)}
+	idp := persona.Start(t, kind, persona.Options{RedirectURIs: []string{callback}, Now: clock.Now})
+	return &house{kind: kind, idp: idp, clock: clock, newProvider: newProvider}
+}
+
+// alone is a house with an upstream of its own, for parts that count requests
+// which a provider of another part might still make in the background.
+func (h *house) alone(t *testing.T) *house {
+	t.Helper()
+	return newHouse(t, h.kind, h.newProvider)
 }
 
 // settings for the persona as it is.
@@ -190,8 +203,7 @@ type fault struct {
 }
 
 // refuses runs a login for each fault, with a fresh provider each, and wants a
-// refusal. It returns how often the token endpoint was asked in the most
-// talkative login.
+// refusal after exactly one token request.
 func (h *house) refuses(t *testing.T, rows []fault) {
 	t.Helper()
 	for _, row := range rows {

@@ -121,14 +121,14 @@ func userInfo(t *testing.T, h *house) {
 	})
 
 	t.Run("userinfo is asked when a mapped claim is missing, and only then", func(t *testing.T) {
-		full := persona.Claims{"email": "a@b.example", "email_verified": true, "name": "A"}
+		full := persona.Claims{"email": "a@b.example", "email_verified": true, "name": "A", "family_name": persona.Absent}
 		for _, c := range []struct {
 			why    string
 			mapped []string
 			want   int
 		}{
 			{"everything is there", nil, 0},
-			{"a mapped claim is missing", []string{"department"}, 1},
+			{"a mapped claim is missing", []string{"family_name"}, 1},
 		} {
 			p, a := h.provider(t, func(s *providers.Settings) { s.MappedClaims = c.mapped }), attempt()
 			h.idp.Faults().Set(persona.Fault{Claims: full})
