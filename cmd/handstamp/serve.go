@@ -142,8 +142,7 @@ func logger(cfg *configs.Config, out io.Writer) *slog.Logger {
 	return slog.New(slog.NewJSONHandler(out, &slog.HandlerOptions{Level: level}))
 }
 
-// withTLS ends TLS on a listener with a certificate that is read again when its
-// files change. TLS 1.2 is the least; Go chooses the suites.
+// withTLS ends TLS on a listener with a certificate that is read again when its files change.
 func withTLS(l net.Listener, cert, key string, log *slog.Logger) (net.Listener, error) {
 	if cert == "" {
 		return l, nil
@@ -152,5 +151,10 @@ func withTLS(l net.Listener, cert, key string, log *slog.Logger) (net.Listener, 
 	if err := c.load(); err != nil {
 		return nil, fmt.Errorf("tls: %w", err)
 	}
-	return tls.NewListener(l, &tls.Config{MinVersion: tls.VersionTLS12, NextProtos: []string{"h2", "http/1.1"}, GetCertificate: c.get}), nil
+	return tls.NewListener(l, tlsConfig(c)), nil
+}
+
+// tlsConfig takes TLS 1.2 at least; Go chooses the suites.
+func tlsConfig(c *certificate) *tls.Config {
+	return &tls.Config{MinVersion: tls.VersionTLS12, NextProtos: []string{"h2", "http/1.1"}, GetCertificate: c.get}
 }
