@@ -279,9 +279,10 @@ func problemsOf(t testing.TB, err error) []Problem {
 }
 
 func FuzzParse(f *testing.F) {
-	f.Add(HandstampYAML)
-	f.Add(DevYAML)
+	// Small seeds: the fuzzer spends its time on shrinking large ones.
 	f.Add([]byte(minimal("a: {b: [c, {d: e}]}", "x")))
+	f.Add([]byte(minimal("lifetimes:\n  access: 5m\nrules:\n  - name: a\n    when: >-\n      claims.x == 'y'\n    roles: [a]", "${X_SECRET}")))
+	f.Add([]byte(minimal("clients:\n- id: a\n  secrets: [file:x, \"$${\"]\n  redirect_uris:\n  - https://a.example/", "|\n x\n")))
 	f.Add([]byte("issuer: [\n  - {a: &x b}\n"))
 	f.Fuzz(func(t *testing.T, b []byte) {
 		c, err := Parse("f.yaml", b, environ)

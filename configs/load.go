@@ -67,8 +67,12 @@ func parse(name string, b []byte, env func(string) (string, bool), mode fs.FileM
 }
 
 // readFile reads a regular file of at most limit bytes and tells its mode. It looks
-// at the opened file, so that mode and content belong together.
+// at the opened file, so that mode and content belong together; the look before it
+// keeps a pipe, which nobody may ever fill, from holding the start up.
 func readFile(path string, limit int64) ([]byte, fs.FileMode, error) {
+	if info, err := os.Stat(path); err == nil && !info.Mode().IsRegular() {
+		return nil, 0, errNoRegularFile
+	}
 	f, err := os.Open(path)
 	if err != nil {
 		return nil, 0, reason(err)
@@ -79,7 +83,7 @@ func readFile(path string, limit int64) ([]byte, fs.FileMode, error) {
 		return nil, 0, reason(err)
 	}
 	if !info.Mode().IsRegular() {
-		return nil, 0, errors.New("this is not a file")
+		return nil, 0, errNoRegularFile
 	}
 	b, err := io.ReadAll(io.LimitReader(f, limit+1))
 	if err != nil {
@@ -106,8 +110,9 @@ func reason(err error) error {
 }
 
 var (
-	errNoFile       = errors.New("there is no such file")
-	errNoPermission = errors.New("the file may not be read by this user")
+	errNoFile        = errors.New("there is no such file")
+	errNoPermission  = errors.New("the file may not be read by this user")
+	errNoRegularFile = errors.New("this is not a file")
 )
 
 func fileHint(err error) string {
