@@ -218,6 +218,15 @@ func TestConsentAnswersWithTheButtonThatWasPressed(t *testing.T) {
 	}
 }
 
+func TestConsentSaysWhenTheAnswerStaysOnThisDevice(t *testing.T) {
+	for host, local := range map[string]bool{"127.0.0.1": true, "127.0.0.1:7000": true, "[::1]:7000": true, "localhost:80": true, "notes.example": false, "127.0.0.1.evil.example": false, "": false} {
+		body := render(t, pages(t), 200, Consent{RedirectHost: host}).Body.String()
+		if strings.Contains(body, "(this device)") != local {
+			t.Errorf("%q: on this device is %v", host, !local)
+		}
+	}
+}
+
 func TestAPageWithNothingInItStillMakesSense(t *testing.T) {
 	p, err := New(Brand{}, "")
 	if err != nil {

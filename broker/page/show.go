@@ -3,6 +3,7 @@ package page
 import (
 	"fmt"
 	"html/template"
+	"net"
 	"net/http"
 	"slices"
 	"strings"
@@ -76,6 +77,10 @@ func (p *Pages) Consent(w http.ResponseWriter, v Consent) error {
 		}
 		lines = append(lines, l)
 	}
+	host := words(v.RedirectHost)
+	if name, _, err := net.SplitHostPort(host); loopback(host) || err == nil && loopback(name) {
+		host += " (this device)"
+	}
 	return p.show(w, http.StatusOK, "consent", view{Title: "Give " + a.Name + " access?", Page: struct {
 		App           app
 		Person        string
@@ -83,7 +88,7 @@ func (p *Pages) Consent(w http.ResponseWriter, v Consent) error {
 		Action, NotMe link
 		Tx, Token     string
 		RedirectHost  string
-	}{a, words(v.Person), lines, walkLink(v.Action), walkLink(v.NotYouHref), v.Tx, v.Token, words(v.RedirectHost)}}, csp)
+	}{a, words(v.Person), lines, walkLink(v.Action), walkLink(v.NotYouHref), v.Tx, v.Token, host}}, csp)
 }
 
 // Error tells the person in one sentence what went wrong. The page's address may

@@ -167,7 +167,7 @@ func TestARefreshThatIsRefusedSaysWhyAndIsNotTriedAgain(t *testing.T) {
 	b := w.browser()
 	w.get(b, "/login")
 	w.broker.set(func() { w.broker.refresh = "gone" })
-	if _, body := w.post(b, "/refresh"); !strings.Contains(body, "the refresh token was used before") || !strings.Contains(body, "invalid_grant") {
+	if _, body := w.post(b, "/refresh"); !strings.Contains(body, "The refresh token was used before.") || !strings.Contains(body, "invalid_grant") {
 		t.Errorf("the broker's words are missing:\n%s", body)
 	}
 	if _, body := w.get(b, "/"); strings.Contains(body, `id="problem"`) || !strings.Contains(body, "There is no refresh token") {

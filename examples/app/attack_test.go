@@ -44,7 +44,7 @@ func TestTheAppRefusesAnswersThatAreNotForIt(t *testing.T) {
 		}, 400, "did not begin here"},
 		"no state":                {func(f *fakeBroker) { f.answer = func(q url.Values) url.Values { q.Del("state"); return q } }, 400, "did not begin here"},
 		"two codes":               {func(f *fakeBroker) { f.answer = func(q url.Values) url.Values { q.Add("code", "x"); return q } }, 400, "something twice"},
-		"a code that is not good": {func(f *fakeBroker) { f.answer = func(q url.Values) url.Values { q.Set("code", "x"); return q } }, 502, "the code is not good"},
+		"a code that is not good": {func(f *fakeBroker) { f.answer = func(q url.Values) url.Values { q.Set("code", "x"); return q } }, 502, "The code is not good."},
 		"another nonce":           {func(f *fakeBroker) { f.nonce = "x" }, 502, "could not be finished"},
 		"another access token":    {func(f *fakeBroker) { f.hash = "x" }, 502, "could not be finished"},
 		"another audience":        {func(f *fakeBroker) { f.azp = "other-app" }, 502, "could not be finished"},

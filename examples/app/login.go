@@ -6,7 +6,10 @@ import (
 	"errors"
 	"net/http"
 	"regexp"
+	"strings"
 	"time"
+	"unicode"
+	"unicode/utf8"
 
 	"golang.org/x/oauth2"
 )
@@ -82,7 +85,7 @@ func (a *app) callback(w http.ResponseWriter, r *http.Request) {
 
 // refused says in words what the broker said in code.
 func refused(code, description string) *problem {
-	p := &problem{Title: "You are not signed in", Text: description, Code: code}
+	p := &problem{Title: "You are not signed in", Text: sentence(description), Code: code}
 	if code == "access_denied" && description == "" {
 		p.Text = "The sign-in was cancelled, or you may not use this app."
 	}
@@ -96,10 +99,23 @@ func explain(title string, err error) *problem {
 	if errors.As(err, &answer) && answer.ErrorCode != "" {
 		p.Code = answer.ErrorCode
 		if answer.ErrorDescription != "" {
-			p.Text = answer.ErrorDescription
+			p.Text = sentence(answer.ErrorDescription)
 		}
 	}
 	return p
+}
+
+// sentence makes one of the words that a protocol error carries.
+func sentence(s string) string {
+	if s == "" {
+		return ""
+	}
+	first, size := utf8.DecodeRuneInString(s)
+	s = string(unicode.ToUpper(first)) + s[size:]
+	if !strings.HasSuffix(s, ".") {
+		s += "."
+	}
+	return s
 }
 
 func (a *app) fail(w http.ResponseWriter, status int, p *problem, err error) {
