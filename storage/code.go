@@ -45,6 +45,9 @@ const maxFailures = 5
 // If the answer is lost after the commit, the client's retry is such a replay and
 // revokes what nobody received.
 func (d *DB) TakeCode(ctx context.Context, a Actor, in TakeCode) (*Taken, error) {
+	if f := in.Family; f != nil && (f.Idle <= 0 || f.Absolute <= 0) {
+		return nil, errors.New("take code: a refresh token needs its limits")
+	}
 	return write(ctx, d, "take code", func(ctx context.Context, q runner) (*Taken, error) {
 		now := d.now()
 		var grantID, nonce string
