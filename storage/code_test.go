@@ -211,6 +211,15 @@ func TestACodeDiesWithSignOutDisableAndRevocation(t *testing.T) {
 			_, err = b.TakeCode(t.Context(), actor, take(g, offline))
 			b.wants("the code was consumed all the same", err, storage.ErrUsed)
 		}
+		in := b.signInOf("sub-1", b.grant("web"))
+		in.Session.ExpiresAt = b.clock.Now().Add(30 * time.Second)
+		_, err := b.SignIn(t.Context(), actor, in)
+		b.must(err)
+		b.clock.Advance(40 * time.Second)
+		_, err = b.TakeCode(t.Context(), actor, take(in.Grant, offline))
+		b.wants("past the session's absolute end, though for offline access", err, storage.ErrRevoked)
+		_, err = b.Grant(t.Context(), in.Grant.ID)
+		b.wants("its grant", err, storage.ErrRevoked)
 	})
 }
 

@@ -1,13 +1,10 @@
 package storage_test
 
 import (
-	"errors"
 	"fmt"
 	"testing"
-	"time"
 
 	"github.com/handstamp/handstamp/storage"
-	"github.com/handstamp/handstamp/storage/storagetest"
 )
 
 func TestOneOfAHundredCallbacksWithOneStateWins(t *testing.T) {
@@ -263,100 +260,6 @@ func TestWithoutSignUpAStrangerLeavesNoTrace(t *testing.T) {
 	})
 }
 
-func TestS11_TheSessionsRowDecidesItsLife(t *testing.T) {
-	eachBook(t, func(t *testing.T, b *book) {
-		s, _ := b.signIn("sub-1", "web")
-		b.clock.Advance(idle - time.Second)
-		got, err := b.Session(t.Context(), s.IDHash, idle)
-		b.wants("a second before idle", err, nil)
-		if got.SID != s.SID || got.User.Email != "alice@acme.example" || got.AMR[0] != "pwd" || !got.AuthTime.Equal(s.AuthTime) || got.UpstreamSID != "up" {
-			t.Errorf("session: %+v", got)
-		}
-		b.clock.Advance(2 * time.Second)
-		_, err = b.Session(t.Context(), s.IDHash, idle)
-		b.wants("a second after idle", err, storage.ErrNotFound)
-		sso := b.grant("web")
-		sso.SID = s.SID
-		b.wants("a code on it", b.IssueCode(t.Context(), actor, s.UserID, *sso), storage.ErrNotFound)
-
-		s, _ = b.signIn("sub-1", "web")
-		began := b.clock.Now()
-		for b.clock.Now().Sub(began) < absolute-20*time.Minute {
-			b.clock.Advance(10 * time.Minute)
-			b.must(b.TouchSession(t.Context(), s.IDHash))
-		}
-		_, err = b.Session(t.Context(), s.IDHash, idle)
-		b.wants("used all day", err, nil)
-		for range 4 {
-			b.clock.Advance(6 * time.Minute)
-			b.must(b.TouchSession(t.Context(), s.IDHash))
-		}
-		_, err = b.Session(t.Context(), s.IDHash, idle)
-		b.wants("past the absolute end", err, storage.ErrNotFound)
-
-		one, _ := b.signIn("sub-1", "web")
-		two, _ := b.signIn("sub-1", "web")
-		list, err := b.SessionsOf(t.Context(), one.UserID)
-		b.must(err)
-		if len(list) != 2 {
-			t.Errorf("%d live sessions, want 2", len(list))
-		}
-		b.must(b.EndSession(t.Context(), actor, one.SID))
-		b.must(b.EndSession(t.Context(), actor, one.SID))
-		_, err = b.Session(t.Context(), one.IDHash, idle)
-		b.wants("a cookie that was stolen before the sign-out", err, storage.ErrNotFound)
-		_, err = b.Session(t.Context(), two.IDHash, idle)
-		b.wants("the other browser", err, nil)
-		for _, s := range list { // sign out everywhere
-			b.must(b.EndSession(t.Context(), actor, s.SID))
-		}
-		list, err = b.SessionsOf(t.Context(), one.UserID)
-		b.must(err)
-		if len(list) != 0 {
-			t.Errorf("%d sessions after signing out everywhere", len(list))
-		}
-	})
-}
-
-func TestASessionIsWrittenAtMostOnceAMinute(t *testing.T) {
-	eachBook(t, func(t *testing.T, b *book) {
-		s, _ := b.signIn("sub-1", "web")
-		before := b.WriteTransactions()
-		for range 300 {
-			b.clock.Advance(time.Second)
-			b.must(b.TouchSession(t.Context(), s.IDHash))
-		}
-		if n := b.WriteTransactions() - before; n != 5 {
-			t.Errorf("%d writes in five minutes", n)
-		}
-	})
-}
-
-func TestANewLoginEndsTheBrowsersOldSession(t *testing.T) {
-	eachBook(t, func(t *testing.T, b *book) {
-		old, kept := b.login("sub-1", "web", online)
-		in := b.signInOf("sub-1", nil)
-		in.EndSession = old.IDHash
-		renewed, err := b.SignIn(t.Context(), actor, in)
-		b.must(err)
-		_, err = b.Session(t.Context(), old.IDHash, idle)
-		b.wants("the old session", err, storage.ErrNotFound)
-		raw, err := b.refresh(kept.RefreshToken, "web")
-		b.wants("the same person's apps go on", err, nil)
-		g, err := b.Grant(t.Context(), kept.Grant.ID)
-		b.must(err)
-		if g.SID != renewed.SID {
-			t.Error("the grant did not move to the new session")
-		}
-		in = b.signInOf("sub-2", nil)
-		in.EndSession = renewed.IDHash
-		_, err = b.SignIn(t.Context(), actor, in)
-		b.must(err)
-		_, err = b.refresh(raw, "web")
-		b.wants("another person signs in: the apps of the first are signed out", err, storage.ErrRevoked)
-	})
-}
-
 func TestListsAndLookups(t *testing.T) {
 	eachBook(t, func(t *testing.T, b *book) {
 		s, _ := b.signIn("sub-1", "web")
@@ -399,88 +302,3 @@ func TestListsAndLookups(t *testing.T) {
 }
 
 func errOf[T any](_ T, err error) error { return err }
-
-func TestC19_TheJanitorTakesWhatIsDeadAndNothingElse(t *testing.T) {
-	eachBook(t, func(t *testing.T, b *book) {
-		_, dead := b.login("sub-1", "web", &storage.NewFamily{Offline: true, Idle: time.Hour, Absolute: 2 * time.Hour})
-		_, alive := b.login("sub-1", "web", offline)
-		_, spent := b.login("sub-1", "web", nil)
-		n, err := b.Sweep(t.Context())
-		b.must(err)
-		if n != 0 {
-			t.Errorf("%d rows went at once", n)
-		}
-		b.must(b.Write(t.Context(), func(ctx contextT, q storage.Runner) error { // a week without a janitor
-			for i := range 1200 {
-				if _, err := q.ExecContext(ctx, `INSERT INTO spent_states (hash, expires_at) VALUES ($1, $2)`, fmt.Sprint("old-", i), i); err != nil {
-					return err
-				}
-			}
-			return nil
-		}))
-		b.clock.Advance(48 * time.Hour)
-		_, err = b.refresh(dead.RefreshToken, "web")
-		b.wants("dead before any janitor came", err, storage.ErrExpired)
-		before := b.WriteTransactions()
-		n, err = b.Sweep(t.Context())
-		b.must(err)
-		if want := int64(1200 + 3 + 2 + 3); n != want { // states, own states, grants, sessions
-			t.Errorf("%d rows went, want %d", n, want)
-		}
-		if w := b.WriteTransactions() - before; w < 6 {
-			t.Errorf("a backlog went in %d transactions: others would wait", w)
-		}
-		_, err = b.refresh(dead.RefreshToken, "web")
-		b.wants("the dead family", err, storage.ErrNotFound)
-		_, err = b.Grant(t.Context(), spent.Grant.ID)
-		b.wants("the grant without a family", err, storage.ErrNotFound)
-		_, err = b.refresh(alive.RefreshToken, "web")
-		b.wants("the living family", err, nil)
-		if b.audited(storage.AuditSignIn) != 3 {
-			t.Error("the janitor touched the audit")
-		}
-	})
-}
-
-func TestKeysChangeByCompareAndSwap(t *testing.T) {
-	eachPair(t, func(t *testing.T, a, b *book) {
-		key := func(id, state string) storage.StoredKey {
-			return storage.StoredKey{ID: id, Alg: "ES256", State: state, PKCS8: []byte("private " + id), CreatedAt: a.clock.Now(), ActiveAt: a.clock.Now()}
-		}
-		none, generation, err := a.Keys(t.Context())
-		a.must(err)
-		if len(none) != 0 {
-			t.Fatalf("keys before the first: %v", none)
-		}
-		errs := race(20, func(i int) error { // twenty nodes decide to rotate at once
-			return []*book{a, b}[i%2].SaveKeys(t.Context(), actor, generation, []storage.StoredKey{key(fmt.Sprint("k", i), "active")})
-		})
-		won := 0
-		for _, err := range errs {
-			switch {
-			case err == nil:
-				won++
-			case !errors.Is(err, storage.ErrConflict):
-				t.Error(err)
-			}
-		}
-		keys, next, err := b.Keys(t.Context())
-		b.must(err)
-		if won != 1 || len(keys) != 1 || next != generation+1 {
-			t.Fatalf("%d won, %d keys, generation %d after %d", won, len(keys), next, generation)
-		}
-		a.must(a.SaveKeys(t.Context(), actor, next, []storage.StoredKey{keys[0], key("z", "next")}))
-		keys, _, err = b.Keys(t.Context())
-		b.must(err)
-		if len(keys) != 2 || string(keys[1].PKCS8) != "private z" || keys[1].State != "next" || !keys[1].RetireAt.IsZero() || !keys[1].ActiveAt.Equal(a.clock.Now()) {
-			t.Errorf("keys: %v", keys)
-		}
-	})
-}
-
-func TestTheBookWorksForOthersToo(t *testing.T) {
-	db := storagetest.Open(t)
-	if _, err := db.BindProvider(t.Context(), actor, "okta", "https://okta.example"); err != nil {
-		t.Fatal(err)
-	}
-}
