@@ -5,6 +5,7 @@ import (
 	"net/http"
 	"net/url"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/gin-gonic/gin"
@@ -83,6 +84,10 @@ func (b *Broker) read(c *gin.Context, q url.Values) (*visit, error) {
 	v.request, oerr = oauth.ParseAuthRequest(q, v.client.RequiresPKCE())
 	if oerr != nil {
 		return nil, back(v.request, oerr)
+	}
+	if v.request.ResponseMode == "form_post" && !strings.HasPrefix(v.request.RedirectURI, "http") {
+		v.request.ResponseMode = ""
+		return nil, back(v.request, oauth.E(oauth.InvalidRequest, "response_mode=form_post needs a web address to post to"))
 	}
 	if _, oerr = v.dir.Target(v.client, v.request.Resources, v.request.Scopes); oerr != nil {
 		return nil, back(v.request, oerr)

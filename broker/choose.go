@@ -16,7 +16,7 @@ func (b *Broker) choose(c *gin.Context, v *visit, allowed []*directory.Provider)
 		button := page.ChooserButton{Slug: p.Slug, Title: titleOf(p), Icon: p.Icon, Href: b.link(v.request, "provider", p.Slug)}
 		if r, ok := v.dir.Upstreams[p.Slug].(providers.Reporter); ok {
 			if h := r.Health(); h.Down {
-				button.Down, button.DownReason = true, "not reachable right now"
+				button.Down, button.DownReason = true, "It is not reachable right now."
 			}
 		}
 		view.Buttons = append(view.Buttons, button)

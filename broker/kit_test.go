@@ -204,7 +204,7 @@ func (k *kit) compile(t *testing.T) *broker.Directory {
 	for _, p := range snap.Providers() {
 		kind, _ := providers.Lookup(p.Kind)
 		s := p.Settings()
-		s.Client, s.Now, s.Logger, s.MappedClaims = client, k.clock.now, slog.New(slog.DiscardHandler), snap.ClaimNames()
+		s.Client, s.Now, s.Logger, s.MappedClaims = client, k.clock.now, slog.New(slog.DiscardHandler), snap.ClaimNames(p.Slug)
 		if upstreams[p.Slug], err = kind.New(t.Context(), s); err != nil {
 			t.Fatal(err)
 		}

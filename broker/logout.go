@@ -131,7 +131,7 @@ func (b *Broker) askLogout(c *gin.Context, l *leaving, s *storage.Session) error
 		hidden["client_id"] = l.client.ID
 	}
 	return b.pages.SignOut(c.Writer, page.SignOut{App: l.app(), Person: nameOfPerson(s.User), Action: b.path("/logout"),
-		Token: session.FormToken("logout", id), Fields: hidden})
+		Token: session.FormToken("logout", id), Fields: hidden, CancelHref: l.back})
 }
 
 func (l *leaving) app() page.App {

@@ -137,31 +137,5 @@ func (c *compiler) snapshot(rules *mapping.Rules) *Snapshot {
 			}
 		}
 	}
-	s.claimNames = c.claimNames(rules)
 	return s
-}
-
-// claimNames joins what rules read, what apps may be told and what admit() judges by.
-func (c *compiler) claimNames(rules *mapping.Rules) []string {
-	list := rules.ClaimNames()
-	for _, cl := range c.doc.Clients {
-		for _, s := range cl.Scopes {
-			switch s {
-			case "profile":
-				list = append(list, "name")
-			case "email":
-				list = append(list, "email", "email_verified")
-			case "groups":
-				list = append(list, "groups")
-			}
-		}
-		list = append(list, cl.IDTokenClaims...)
-	}
-	for _, p := range c.doc.Providers {
-		if len(p.AllowedDomains) > 0 {
-			list = append(list, "email", "email_verified")
-		}
-	}
-	slices.Sort(list)
-	return slices.Compact(list)
 }

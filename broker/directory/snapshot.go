@@ -27,7 +27,6 @@ type Snapshot struct {
 	resourceOf     map[string]*Resource // scope → the one resource that owns it
 	origins        map[string]bool
 	scopes         []string
-	claimNames     []string
 }
 
 // Version identifies the document by its content, secrets left out.
@@ -97,9 +96,33 @@ func (s *Snapshot) Origins() map[string]bool { return maps.Clone(s.origins) }
 // AllowsOrigin tells whether any enabled client registered this origin.
 func (s *Snapshot) AllowsOrigin(origin string) bool { return s.origins[origin] }
 
-// ClaimNames lists the upstream claims that rules and clients need, sorted; a
-// provider whose ID token lacks one asks its userinfo endpoint.
-func (s *Snapshot) ClaimNames() []string { return slices.Clone(s.claimNames) }
+// ClaimNames lists the claims that are needed of one provider, sorted: what rules for
+// it read, what apps that may use it may be told, and what admit() judges by. Where
+// its ID token lacks one, the provider asks its userinfo endpoint.
+func (s *Snapshot) ClaimNames(provider string) []string {
+	list := s.rules.ClaimNames(provider)
+	for _, c := range s.clients {
+		if c.Disabled || !c.compiled.allows(provider) {
+			continue
+		}
+		for _, scope := range c.Scopes {
+			switch scope {
+			case "profile":
+				list = append(list, "name")
+			case "email":
+				list = append(list, "email", "email_verified")
+			case "groups":
+				list = append(list, "groups")
+			}
+		}
+		list = append(list, c.IDTokenClaims...)
+	}
+	if p, ok := s.providerBySlug[provider]; ok && len(p.AllowedDomains) > 0 {
+		list = append(list, "email", "email_verified")
+	}
+	slices.Sort(list)
+	return slices.Compact(list)
+}
 
 // BindInternalIDs ties slugs to the ids that storage gave them. It belongs to
 // making the snapshot: call it once, before any request can see it.

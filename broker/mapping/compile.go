@@ -56,15 +56,27 @@ func Compile(rules []Rule) (*Rules, []Problem) {
 			out.dynamic = out.dynamic || p.dynamic
 		}
 	}
-	out.names = slices.Sorted(maps.Keys(names))
 	names["groups"], names["roles"] = true, true
 	out.watched = slices.Sorted(maps.Keys(names))
 	return out, c.problems
 }
 
-// ClaimNames lists the top-level upstream claims that the rules mention, sorted.
-// A claim that is only reachable by a computed name is not among them.
-func (r *Rules) ClaimNames() []string { return slices.Clone(r.names) }
+// ClaimNames lists the top-level upstream claims that the rules for a provider
+// mention, sorted. A claim that is only reachable by a computed name is not among them.
+func (r *Rules) ClaimNames(provider string) []string {
+	names := map[string]bool{}
+	for _, rule := range r.rules {
+		if len(rule.Providers) > 0 && !slices.Contains(rule.Providers, provider) {
+			continue
+		}
+		for _, p := range rule.programs() {
+			for _, n := range p.claimNames {
+				names[n] = true
+			}
+		}
+	}
+	return slices.Sorted(maps.Keys(names))
+}
 
 // Len is the number of rules.
 func (r *Rules) Len() int { return len(r.rules) }

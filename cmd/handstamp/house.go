@@ -118,7 +118,7 @@ func buildUpstreams(ctx context.Context, cfg *configs.Config, snap *directory.Sn
 			clients[p.AllowPrivateNetwork] = client
 		}
 		s := p.Settings()
-		s.Client, s.Now, s.Logger, s.MappedClaims = client, time.Now, log, snap.ClaimNames()
+		s.Client, s.Now, s.Logger, s.MappedClaims = client, time.Now, log, snap.ClaimNames(p.Slug)
 		upstream, err := kind.New(ctx, s)
 		if err != nil {
 			return nil, fmt.Errorf("provider %s: %w", p.Slug, err)
