@@ -90,11 +90,7 @@ func openTo(t *testing.T, dir, account string) {
 	if err := os.Chown(filepath.Join(dir, "cache"), uid, gid); err != nil {
 		t.Fatal(err)
 	}
-	for up := dir; up != os.TempDir() && up != "/"; up = filepath.Dir(up) {
-		if err := os.Chmod(up, 0o755); err != nil {
-			t.Fatal(err)
-		}
-	}
+	openWay(t, dir)
 }
 
 func abs(t *testing.T, path string) string {

@@ -77,13 +77,16 @@ func newPlan(t *testing.T) *plan {
 		t: t, brokerPort: ports[0], appPort: ports[1], upstreamPort: ports[2],
 		issuer:         fmt.Sprintf("http://localhost:%d", ports[0]),
 		app:            fmt.Sprintf("http://localhost:%d", ports[1]),
-		upstreamSecret: rand.Text() + rand.Text(),
-		appSecret:      rand.Text() + rand.Text(),
+		upstreamSecret: newSecret(),
+		appSecret:      newSecret(),
 		upstreamIssuer: map[string]string{"google": dead, "okta": dead + "/oauth2/default", "auth0": dead + "/"},
 	}
 	p.callbackOf = func(slug string) string { return p.issuer + "/callback/" + slug }
 	return p
 }
+
+// newSecret is a random one that a settings file, a form and a header can all carry.
+func newSecret() string { return rand.Text() + rand.Text() }
 
 // upstream starts a Node upstream for a provider of testdata/handstamp.yaml. It knows the broker as the vendor would: by client and callback.
 func (p *plan) upstream(slug, program string, more map[string]any) {

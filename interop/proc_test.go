@@ -4,7 +4,6 @@ import (
 	"bufio"
 	"bytes"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"io"
 	"net"
@@ -123,23 +122,26 @@ func (p *process) says(t *testing.T, v any) {
 // answers waits until url answers 200, while the program lives.
 func (p *process) answers(t *testing.T, client *http.Client, url string) {
 	t.Helper()
-	deadline := time.Now().Add(patience)
-	for {
+	p.until(t, url+" answers", func() bool {
 		res, err := client.Get(url)
-		if err == nil {
-			res.Body.Close()
-			if res.StatusCode == http.StatusOK {
-				return
-			}
-			err = errors.New(res.Status)
+		if err != nil {
+			return false
 		}
+		return res.Body.Close() == nil && res.StatusCode == http.StatusOK
+	})
+}
+
+// until waits for something that the program does in its own time, while it lives.
+func (p *process) until(t *testing.T, what string, holds func() bool) {
+	t.Helper()
+	for deadline := time.Now().Add(patience); !holds(); {
 		select {
 		case <-p.done:
-			t.Fatalf("%s ended before %s answered:\n%s", p.name, url, p.output())
+			t.Fatalf("%s ended before %s:\n%s", p.name, what, p.output())
 		case <-time.After(50 * time.Millisecond):
 		}
 		if time.Now().After(deadline) {
-			t.Fatalf("%s: %v", url, err)
+			t.Fatalf("%s: still not after %v: %s", p.name, patience, what)
 		}
 	}
 }
