@@ -245,7 +245,7 @@ func (p *Persona) answer(w http.ResponseWriter, r *http.Request, req *authReques
 
 	q := url.Values{"code": {code}}
 	if p.vendor.callback != nil {
-		p.vendor.callback(p, req, u, q)
+		p.vendor.callback(req, u, q)
 	}
 	f := p.faults.Current()
 	if f.WrongCode != "" {
@@ -302,50 +302,6 @@ func (p *Persona) sendBack(w http.ResponseWriter, r *http.Request, req *authRequ
 	w.Header().Set("Location", to)
 	// Chrome replays a POST after 307; 303 is a GET for certain.
 	w.WriteHeader(http.StatusSeeOther)
-}
-
-// sessionLife is how long a browser stays signed in at the vendor.
-const sessionLife = 12 * time.Hour
-
-// cookieName carries kind and port: all ports of a host share one jar.
-func (p *Persona) cookieName() string {
-	port := ""
-	if u, err := url.Parse(p.base); err == nil && u.Port() != "" {
-		port = "-" + u.Port()
-	}
-	return "persona-" + p.vendor.kind + port
-}
-
-func (p *Persona) sessionOf(r *http.Request) (session, User, bool) {
-	c, err := r.Cookie(p.cookieName())
-	if err != nil {
-		return session{}, User{}, false
-	}
-	p.mu.Lock()
-	s, ok := p.state.sessions.get(c.Value)
-	p.mu.Unlock()
-	if !ok || p.now().Sub(s.at) > sessionLife {
-		return session{}, User{}, false
-	}
-	u, ok := p.User(s.user)
-	return s, u, ok
-}
-
-func (p *Persona) startSession(w http.ResponseWriter, u User) session {
-	s := session{id: random(32), user: u.ID, at: p.now().Truncate(time.Second)}
-	key := random(43)
-	p.mu.Lock()
-	p.state.sessions.put(key, s)
-	p.mu.Unlock()
-	http.SetCookie(w, p.cookie(key, int(sessionLife.Seconds())))
-	return s
-}
-
-func (p *Persona) cookie(value string, maxAge int) *http.Cookie {
-	return &http.Cookie{
-		Name: p.cookieName(), Value: value, Path: p.prefix + "/", MaxAge: maxAge,
-		HttpOnly: true, Secure: strings.HasPrefix(p.base, "https:"), SameSite: http.SameSiteLaxMode,
-	}
 }
 
 // proves checks a code_verifier. RFC 7636 §4.6.

@@ -63,7 +63,7 @@ var googleVendor = vendor{
 	codeLife: 10 * time.Minute, accessLife: 3599 * time.Second, idLife: time.Hour,
 	newCode:   func() string { return "4/0A" + random(60) },
 	newAccess: func() string { return "ya29.a0" + random(160) },
-	callback: func(_ *Persona, r *authRequest, u User, q url.Values) {
+	callback: func(r *authRequest, u User, q url.Values) {
 		q.Set("scope", strings.Join(r.scopes, " "))
 		q.Set("authuser", "0")
 		if u.HostedDomain != "" {

@@ -134,6 +134,29 @@ func TestOktaRefreshTokensArePersistentAndAuth0RotatesThem(t *testing.T) {
 	}
 }
 
+func TestOfTwoRefreshesAtOnceOneWinsAndTheFamilyDies(t *testing.T) {
+	a := newApp(t, persona.Auth0, persona.Options{})
+	a.conf.Scopes = append(a.conf.Scopes, "offline_access")
+	token, _, _ := a.signIn("alice")
+	won := make(chan string, 20)
+	var all sync.WaitGroup
+	for range cap(won) {
+		all.Go(func() {
+			next, err := a.conf.TokenSource(t.Context(), &oauth2.Token{RefreshToken: token.RefreshToken}).Token()
+			if err == nil {
+				won <- next.RefreshToken
+			}
+		})
+	}
+	all.Wait()
+	if len(won) != 1 {
+		t.Fatalf("%d of %d won", len(won), cap(won))
+	}
+	if _, err := a.conf.TokenSource(t.Context(), &oauth2.Token{RefreshToken: <-won}).Token(); err == nil {
+		t.Error("the winner's token lives on after the reuse")
+	}
+}
+
 func TestAPersonWhoIsDisabledLaterCannotRefresh(t *testing.T) {
 	a := newApp(t, persona.Okta, persona.Options{})
 	a.conf.Scopes = append(a.conf.Scopes, "offline_access")

@@ -61,6 +61,26 @@ var folk = []struct {
 	}, subjects("118034479926630175842", "00u1ma110ryguess5d69", "auth0|66f1a1101ebadd0000000006")},
 }
 
+// People are the people that a persona of this kind starts with.
+func People(kind string) []User {
+	var out []User
+	for _, f := range folk {
+		u := f.User
+		u.Subject = f.subjects[kind]
+		switch kind {
+		case KindGoogle:
+			u.Groups, u.Roles, u.Organization = nil, nil, ""
+		case KindOkta, KindOktaOrg:
+			u.HostedDomain, u.Roles, u.Organization = "", nil, ""
+		case KindAuth0:
+			u.HostedDomain, u.Groups = "", nil
+		}
+		u.Groups, u.Roles = slices.Clone(u.Groups), slices.Clone(u.Roles)
+		out = append(out, u)
+	}
+	return out
+}
+
 func subjects(google, okta, auth0 string) map[string]string {
 	return map[string]string{KindGoogle: google, KindOkta: okta, KindOktaOrg: okta, KindAuth0: auth0}
 }

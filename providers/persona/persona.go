@@ -17,11 +17,19 @@
 // clicks: never let it near real users.
 //
 // It owns what an identity provider does. It leaves the relying party to you
-// and imports nothing else of this project, so it serves any OpenID Connect
+// and imports nothing but the standard library, so it serves any OpenID Connect
 // client library.
+//
+// A program that drives the sign-in page finds the button of a person as
+// #user-alice (a form field user=alice) and Cancel as #cancel; in Go, SignIn
+// presses them.
 package persona
 
 import (
+	"net/http"
+	"net/url"
+	"slices"
+	"strings"
 	"sync"
 	"time"
 )
@@ -136,3 +144,83 @@ func (p *Persona) Faults() *Faults { return p.faults }
 
 // Requests tells which endpoints were asked, how often and with what.
 func (p *Persona) Requests() *Requests { return p.requests.snapshot() }
+
+// Handler serves everything of the persona, below the path of Options.Issuer.
+func (p *Persona) Handler() http.Handler {
+	mux := http.NewServeMux()
+	doors := map[Endpoint]http.HandlerFunc{
+		Discovery:  p.discovery,
+		Authorize:  p.authorize,
+		SignInForm: p.signIn,
+		Token:      p.token,
+		UserInfo:   p.userInfo,
+		JWKS:       p.jwks,
+		Revoke:     p.revoke,
+	}
+	for e, h := range doors {
+		for _, path := range p.vendor.paths[e] {
+			mux.HandleFunc(p.prefix+path, p.door(e, h))
+		}
+	}
+	for path, read := range p.vendor.leave {
+		mux.HandleFunc(p.prefix+path, p.door(EndSession, func(w http.ResponseWriter, r *http.Request) { p.signOut(w, r, read) }))
+	}
+	mux.HandleFunc(p.prefix+signInPath, p.door(SignInForm, p.signIn))
+	mux.HandleFunc(p.prefix+canaryPath, p.door(Canary, p.canary))
+	mux.HandleFunc(p.prefix+"/{$}", p.home)
+	return mux
+}
+
+const (
+	signInPath = "/persona/signin"
+	canaryPath = "/persona/canary"
+)
+
+// CanaryURL is an address of this persona that no correct relying party opens.
+func (p *Persona) CanaryURL() string { return p.base + canaryPath }
+
+// endpoint is the printed address of a door, "" where the vendor has none.
+func (p *Persona) endpoint(e Endpoint) string {
+	if paths := p.vendor.paths[e]; len(paths) > 0 {
+		return p.base + paths[0]
+	}
+	return ""
+}
+
+// build makes a persona of a vendor.
+func build(v vendor, o Options) *Persona {
+	p := &Persona{
+		base:         strings.TrimSuffix(o.Issuer, "/"),
+		vendor:       v,
+		now:          o.Now,
+		clientID:     o.ClientID,
+		clientSecret: o.ClientSecret,
+		redirects:    map[string]bool{},
+		afterLeave:   map[string]bool{},
+		users:        slices.Clone(o.Users),
+	}
+	if u, err := url.Parse(p.base); err == nil {
+		p.prefix = u.EscapedPath()
+	}
+	if p.now == nil {
+		p.now = time.Now
+	}
+	if p.clientID == "" {
+		p.clientID = "persona-client"
+	}
+	if p.clientSecret == "" {
+		p.clientSecret = "persona-secret"
+	}
+	if o.Users == nil {
+		p.users = People(v.kind)
+	}
+	for _, uri := range o.RedirectURIs {
+		p.redirects[uri] = true
+	}
+	for _, uri := range o.PostLogoutRedirectURIs {
+		p.afterLeave[uri] = true
+	}
+	p.faults = &Faults{p: p}
+	p.state.init()
+	return p
+}

@@ -28,7 +28,7 @@ func Start(t TB, kind func(Options) *Persona, o Options) *Persona {
 	o.Issuer = "http://" + l.Addr().String()
 	p := kind(o)
 	srv := &http.Server{Handler: p.Handler(), ReadHeaderTimeout: 10 * time.Second}
-	go srv.Serve(l)
+	go func() { _ = srv.Serve(l) }() // until Close
 	t.Cleanup(func() { srv.Close() })
 	return p
 }

@@ -74,6 +74,17 @@ func finish(t *testing.T, h *house) {
 		}
 	})
 
+	t.Run("L02_own_domains trusts a true email_verified only for the upstream's own domains", func(t *testing.T) {
+		p := h.provider(t, func(s *providers.Settings) {
+			s.TrustEmail, s.EmailDomains = "own_domains", []string{"acme.example"}
+		})
+		for user, want := range map[string]bool{"alice": true, "bob": false, "mallory": false} {
+			if id := h.mustLogin(t, p, user); id.EmailVerified != want {
+				t.Errorf("%s: %v counts as verified: %v", user, id.Claims["email"], id.EmailVerified)
+			}
+		}
+	})
+
 	t.Run("a person who cancels, or is disabled, is told so", func(t *testing.T) {
 		p, a := h.provider(t), attempt()
 		id, err := p.Finish(t.Context(), a, h.leave(t, p, a, persona.Cancel))

@@ -12,6 +12,7 @@ import (
 func keys(t *testing.T, h *house) {
 	at := func(b persona.Break) persona.Fault { return persona.Fault{At: persona.At{persona.JWKS: b}} }
 	h.refuses(t, []fault{
+		{why: "U27_more keys than a provider has", fault: persona.Fault{ExtraKeys: 60}},
 		{why: "U27_thousands of keys", fault: persona.Fault{ExtraKeys: 5000}},
 		{why: "no keys", fault: persona.Fault{DropKeys: true}},
 		{why: "HTML", fault: at(persona.Break{Body: evil, ContentType: "text/html"})},
