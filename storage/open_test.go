@@ -6,10 +6,10 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"runtime"
 	"strings"
 	"sync/atomic"
 	"testing"
-	"time"
 
 	"github.com/jackc/pgx/v5/pgconn"
 
@@ -153,7 +153,7 @@ func TestC23_ARealDeadlockReachesNobody(t *testing.T) {
 						first = false // both hold their first row before either wants its second
 						met <- struct{}{}
 						for firstRuns.Load() == 0 && len(met) < 2 {
-							time.Sleep(time.Millisecond)
+							runtime.Gosched()
 						}
 						firstRuns.Store(1)
 					}

@@ -135,3 +135,28 @@ func TestOnlineAccessDiesWithTheSessionAndOfflineDoesNot(t *testing.T) {
 		b.wants("its grant", err, storage.ErrRevoked)
 	})
 }
+
+// A grant and its refresh tokens are marked together. Should one mark ever be
+// missing, the other stops the refresh alone.
+func TestEachMarkOfARevocationStopsARefreshAlone(t *testing.T) {
+	eachBook(t, func(t *testing.T, b *book) {
+		for why, statement := range map[string]string{
+			"family": `UPDATE families SET revoked_at = 1 WHERE grant_id = $1`,
+			"grant":  `UPDATE grants SET revoked_at = 1 WHERE id = $1`,
+			"user":   `UPDATE users SET disabled = TRUE WHERE id = (SELECT user_id FROM grants WHERE id = $1)`,
+		} {
+			_, taken := b.login("sub-"+why, "web", offline)
+			r, err := b.FindRefresh(t.Context(), taken.RefreshToken, "web", grace)
+			b.must(err)
+			b.must(b.Write(t.Context(), func(ctx contextT, q storage.Runner) error {
+				_, err := q.ExecContext(ctx, statement, taken.Grant.ID)
+				return err
+			}))
+			_, err = b.RotateRefresh(t.Context(), actor, r, grace, storage.GrantUpdate{})
+			b.wants(why+" at the statement", err, storage.ErrRevoked)
+			if _, err := b.FindRefresh(t.Context(), taken.RefreshToken, "web", grace); err == nil {
+				t.Errorf("%s: still found", why)
+			}
+		}
+	})
+}

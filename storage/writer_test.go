@@ -12,7 +12,6 @@ import (
 	"strings"
 	"sync"
 	"testing"
-	"time"
 )
 
 // openBook opens a SQLite book with its insides in reach.
@@ -245,6 +244,33 @@ func TestACallerThatGivesUpDuringItsWriteIsToldThatTheOutcomeIsUnknown(t *testin
 	}
 }
 
+func TestACallerThatGivesUpInTheQueueIsToldThatNothingWasWritten(t *testing.T) {
+	d, w := openBook(t)
+	inside, leave := make(chan struct{}), make(chan struct{})
+	first := make(chan error, 1)
+	go func() {
+		first <- w.do(t.Context(), func(context.Context, runner) error { close(inside); <-leave; return nil })
+	}()
+	<-inside // the writer is busy: what comes now waits
+	ctx, cancel := context.WithCancel(t.Context())
+	queued := make(chan error, 1)
+	go func() { queued <- w.do(ctx, insert("left")) }()
+	for len(w.queue) < 1 {
+		runtime.Gosched()
+	}
+	cancel()
+	if err := <-queued; !errors.Is(err, ErrUnavailable) || errors.Is(err, ErrOutcomeUnknown) {
+		t.Errorf("answer: %v", err)
+	}
+	close(leave)
+	if err := errors.Join(<-first, w.do(t.Context(), insert("barrier"))); err != nil {
+		t.Fatal(err)
+	}
+	if rows(t, d)["left"] {
+		t.Error("the write of a caller that had left ran")
+	}
+}
+
 func TestWaitingWritesShareACommit(t *testing.T) {
 	_, w := openBook(t)
 	before := w.commits.Load()
@@ -265,7 +291,7 @@ func TestWaitingWritesShareACommit(t *testing.T) {
 		})
 	}
 	for len(w.queue) < n {
-		time.Sleep(time.Millisecond) // until all have queued; nothing is asserted about time
+		runtime.Gosched() // until all have queued
 	}
 	close(leave)
 	wg.Wait()
@@ -285,7 +311,7 @@ func TestCloseFinishesWhatIsQueuedAndRefusesTheRest(t *testing.T) {
 	queued := make(chan error, 1)
 	wg.Go(func() { queued <- w.do(t.Context(), insert("queued")) })
 	for len(w.queue) < 1 {
-		time.Sleep(time.Millisecond)
+		runtime.Gosched()
 	}
 	wg.Go(func() {
 		if err := w.close(); err != nil {
