@@ -7,6 +7,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"runtime"
 	"strings"
 
 	"github.com/handstamp/handstamp/broker/directory"
@@ -91,6 +92,9 @@ func readFile(path string, limit int64) ([]byte, fs.FileMode, error) {
 	}
 	if int64(len(b)) > limit {
 		return nil, 0, fmt.Errorf("the file is larger than %d KiB", limit>>10)
+	}
+	if runtime.GOOS == "windows" {
+		return b, 0, nil // its files have lists of permissions, and Go's mode says nothing about them
 	}
 	return b, info.Mode().Perm(), nil
 }

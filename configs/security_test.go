@@ -202,6 +202,26 @@ func TestO08_InsecureStartsAreRefused(t *testing.T) {
 	}
 }
 
+// The files that are built in name secrets and carry none, so that no installation
+// can share one with another.
+func TestO08_NoSecretIsBuiltIn(t *testing.T) {
+	for name, file := range map[string][]byte{"handstamp.yaml": HandstampYAML, "handstamp.yaml with every # removed": uncomment(HandstampYAML), "dev.yaml": DevYAML} {
+		root, problem := tree(name, file)
+		if problem != nil {
+			t.Fatal(problem)
+		}
+		d := newDecoder(name, environ)
+		var c Config
+		d.decode(root, &c)
+		if len(d.literals) > 0 || len(c.Directory.Providers) == 0 || c.Directory.Providers[0].ClientSecret == "" {
+			t.Errorf("%s: secrets stand in it: %v", name, d.literals)
+		}
+	}
+	if c := Defaults(); len(c.SealingKeys) > 0 || len(c.Directory.Clients) > 0 || len(c.Directory.Providers) > 0 {
+		t.Error("the defaults know a key, a client or a provider")
+	}
+}
+
 // Wherever a secret stands, and however the file around it is broken, no message and
 // no printed Config shows it.
 func TestO04_SecretsAreNeverPrinted(t *testing.T) {

@@ -21,6 +21,7 @@ type validator struct {
 	c        *Config
 	broken   []Problem // found while reading
 	problems []Problem
+	leaf     *x509.Certificate // the broker's own, if it has one
 }
 
 func (v *validator) problem(key, hint, message string, args ...any) {

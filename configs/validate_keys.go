@@ -46,6 +46,7 @@ func (v *validator) keyPair(cert, key string) {
 		v.problem("tls.cert", "PEM files, the broker's own certificate first", "certificate and key do not fit together, or are not PEM")
 		return
 	}
+	v.leaf = pair.Leaf
 	u, err := url.Parse(v.c.Issuer)
 	if err == nil && u.Hostname() != "" && pair.Leaf != nil && pair.Leaf.VerifyHostname(u.Hostname()) != nil {
 		v.problem("tls.cert", "", "the certificate is not for %s, the host of the issuer", u.Hostname())

@@ -14,13 +14,13 @@ import (
 )
 
 // certificate makes PEM files for a host.
-func certificate(t *testing.T, host string) (cert, key string) {
+func certificate(t *testing.T, host string, life time.Duration) (cert, key string) {
 	t.Helper()
 	private, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	if err != nil {
 		t.Fatal(err)
 	}
-	template := &x509.Certificate{SerialNumber: big.NewInt(1), DNSNames: []string{host}, NotAfter: time.Now().Add(time.Hour)}
+	template := &x509.Certificate{SerialNumber: big.NewInt(1), DNSNames: []string{host}, NotBefore: time.Now().Add(-1000 * time.Hour), NotAfter: time.Now().Add(life)}
 	der, err := x509.CreateCertificate(rand.Reader, template, template, &private.PublicKey, private)
 	if err != nil {
 		t.Fatal(err)
@@ -33,9 +33,9 @@ func certificate(t *testing.T, host string) (cert, key string) {
 }
 
 func TestCertificateAndKeyMustFitTogetherAndTheIssuer(t *testing.T) {
-	cert, key := certificate(t, "login.example.com")
-	other, _ := certificate(t, "login.example.com")
-	foreign, foreignKey := certificate(t, "other.example.com")
+	cert, key := certificate(t, "login.example.com", 1000*time.Hour)
+	other, _ := certificate(t, "login.example.com", 1000*time.Hour)
+	foreign, foreignKey := certificate(t, "other.example.com", 1000*time.Hour)
 	for _, row := range []struct {
 		cert, key string
 		mode      os.FileMode
@@ -58,6 +58,37 @@ func TestCertificateAndKeyMustFitTogetherAndTheIssuer(t *testing.T) {
 		}
 		if err != nil && strings.Contains(err.Error(), "PRIVATE") {
 			t.Errorf("%s: the key is told: %v", row.why, err)
+		}
+	}
+}
+
+func TestACertificateThatEndsSoonIsSaid(t *testing.T) {
+	for _, row := range []struct {
+		life      time.Duration
+		want, why string
+	}{
+		{1000 * time.Hour, "", "weeks to go"},
+		{100 * time.Hour, "the certificate expires on", "days to go"},
+		{-time.Hour, "the certificate expired on", "too late"},
+	} {
+		dir := t.TempDir()
+		cert, key := certificate(t, "login.example.com", row.life)
+		write(t, dir, "cert.pem", cert, 0o644)
+		write(t, dir, "key.pem", key, 0o600)
+		file := strings.Replace(minimal("tls: {cert: cert.pem, key: key.pem}\ntrusted_proxies: [127.0.0.1]", "'"+longSecret+"'"), "http://127.0.0.1:8080", "https://login.example.com", 1)
+		c, err := Load(write(t, dir, "h.yaml", file, 0o600))
+		if err != nil {
+			t.Errorf("%s: %v", row.why, err)
+			continue
+		}
+		told := ""
+		for _, w := range c.Warnings {
+			if w.Key == "tls.cert" {
+				told = w.Message
+			}
+		}
+		if !strings.HasPrefix(told, row.want) || row.want == "" && told != "" {
+			t.Errorf("%s: %q", row.why, told)
 		}
 	}
 }

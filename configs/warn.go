@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"net"
 	"net/url"
+	"time"
 
 	"github.com/handstamp/handstamp/broker/directory"
 )
@@ -23,6 +24,9 @@ func (v *validator) warnings() []Problem {
 	}
 	if u.Scheme == "http" && !loopback(host) {
 		v.problem("listen", "listen on 127.0.0.1", "the issuer is http and the broker listens beyond this machine: that is for development in containers only")
+	}
+	if v.leaf != nil {
+		v.expiry(time.Until(v.leaf.NotAfter))
 	}
 	if c.Outgoing.AllowLoopback && !loopback(u.Hostname()) {
 		v.problem("outgoing.allow_loopback", "remove it outside development", "upstream providers may be on this machine itself, over plain http")
@@ -48,4 +52,14 @@ func (v *validator) warnings() []Problem {
 	out := v.problems
 	v.problems = kept
 	return out
+}
+
+// expiry speaks up while there is still time to renew the certificate.
+func (v *validator) expiry(left time.Duration) {
+	switch {
+	case left <= 0:
+		v.problem("tls.cert", "renew it; the files are read again when they change", "the certificate expired on %s", v.leaf.NotAfter.UTC().Format(time.DateOnly))
+	case left < 14*24*time.Hour:
+		v.problem("tls.cert", "renew it; the files are read again when they change", "the certificate expires on %s", v.leaf.NotAfter.UTC().Format(time.DateOnly))
+	}
 }

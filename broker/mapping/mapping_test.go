@@ -2,9 +2,11 @@ package mapping
 
 import (
 	"encoding/json"
+	"fmt"
 	"reflect"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 )
 
@@ -107,6 +109,26 @@ func TestADecisionSharesNothingWithClaimsOrRules(t *testing.T) {
 	if again := r.Decide(in); !reflect.DeepEqual(again.Roles, []string{"a"}) {
 		t.Errorf("changing a decision changed the rules: %v", again.Roles)
 	}
+}
+
+// Two people are never mixed up: one compiled list of rules decides for many at once.
+func TestRulesDecideForManyAtOnce(t *testing.T) {
+	r := must(t, Rule{Name: "n", When: "claims.n % 2 == 0 && claims.groups.exists(g, g == claims.me)", Roles: []string{"even"}, Claims: map[string]string{"me": "claims.me"}})
+	var all sync.WaitGroup
+	for n := range 200 {
+		all.Go(func() {
+			me := fmt.Sprint("person", n)
+			in := Input{Claims: map[string]any{"n": float64(n), "me": me, "groups": []any{"x", me}}}
+			for range 20 {
+				for _, d := range []Decision{r.Decide(in), r.Explain(in)} {
+					if even := n%2 == 0; (len(d.Roles) == 1) != even || even && d.Claims["me"] != me {
+						t.Errorf("person %d: %+v", n, d)
+					}
+				}
+			}
+		})
+	}
+	all.Wait()
 }
 
 func TestClaimNamesAreThoseThatRulesMention(t *testing.T) {
