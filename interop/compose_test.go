@@ -3,6 +3,7 @@ package interop
 import (
 	"bufio"
 	"context"
+	"crypto/rand"
 	"debug/elf"
 	"encoding/base64"
 	"encoding/json"
@@ -44,8 +45,10 @@ func compose(t *testing.T, env map[string]string) (*types.Project, error) {
 
 func secrets(t *testing.T) map[string]string {
 	t.Helper()
+	key := make([]byte, 32)
+	rand.Read(key)
 	return map[string]string{
-		"POSTGRES_PASSWORD": "db" + newSecret(), "HANDSTAMP_SEALING_KEY": base64.StdEncoding.EncodeToString([]byte("0123456789abcdef0123456789abcdef")),
+		"POSTGRES_PASSWORD": newSecret(), "HANDSTAMP_SEALING_KEY": base64.StdEncoding.EncodeToString(key),
 		"GOOGLE_CLIENT_ID": "broker", "GOOGLE_CLIENT_SECRET": newSecret(), "APP_SECRET": newSecret(),
 	}
 }
@@ -251,10 +254,13 @@ func buildAsDockerfile(t *testing.T) string {
 // startAs is start under another account, where the test may choose one.
 func startAs(t *testing.T, uid uint32, dir string, env []string, argv ...string) *process {
 	t.Helper()
+	name := filepath.Base(argv[0])
 	if os.Getuid() == 0 {
 		argv = append([]string{need(t, "setpriv"), "--reuid", fmt.Sprint(uid), "--regid", fmt.Sprint(uid), "--clear-groups", "--no-new-privs"}, argv...)
 	}
-	return start(t, dir, env, argv...)
+	p := start(t, dir, env, argv...)
+	p.name = name
+	return p
 }
 
 // postgres starts a server of Debian's for one test, with the user and the database that the image would make.

@@ -21,7 +21,7 @@ const seeds = {
   google: {
     users: [
       { email: 'alice@acme.example', name: 'Alice Acme', given_name: 'Alice', family_name: 'Acme', hd: 'acme.example', email_verified: true },
-      { email: 'bob@gmail.example', name: 'Bob Private', email_verified: true },
+      { email: 'bob@gmail.com', name: 'Bob Private', email_verified: true },
       { email: 'mallory@acme.example', name: 'Mallory', email_verified: false },
     ],
     oauth_clients: [client],
@@ -29,7 +29,7 @@ const seeds = {
   okta: {
     users: [
       { okta_id: '00ualice0000000000a1', login: 'alice@acme.example', email: 'alice@acme.example', first_name: 'Alice', last_name: 'Acme' },
-      { okta_id: '00ubob00000000000a2', login: 'bob@gmail.example', email: 'bob@gmail.example', first_name: 'Bob', last_name: 'Private' },
+      { okta_id: '00ubob00000000000a2', login: 'bob@gmail.com', email: 'bob@gmail.com', first_name: 'Bob', last_name: 'Private' },
     ],
     groups: [{ okta_id: '00gengineering000001', name: 'Engineering', type: 'OKTA_GROUP' }],
     group_memberships: [{ group_okta_id: '00gengineering000001', user_okta_id: '00ualice0000000000a1' }],

@@ -13,7 +13,7 @@ const origin = `http://localhost:${settings.port}`;
 
 const people = {
   alice: { email: 'alice@acme.example', email_verified: true, name: 'Alice Acme', given_name: 'Alice', family_name: 'Acme' },
-  bob: { email: 'bob@gmail.example', email_verified: true, name: 'Bob Private', given_name: 'Bob', family_name: 'Private' },
+  bob: { email: 'bob@gmail.com', email_verified: true, name: 'Bob Private', given_name: 'Bob', family_name: 'Private' },
   mallory: { email: 'alice@acme.example', email_verified: false, name: 'Mallory', given_name: 'Mallory', family_name: 'Nobody' },
 };
 
