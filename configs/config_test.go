@@ -236,6 +236,7 @@ func TestWhatWeakensIsSaid(t *testing.T) {
 	for _, row := range []struct{ more, key string }{
 		{"listen: ':8080'", "listen"},
 		{"resources: [{id: 'https://api.example.com'}]\nclients: [{id: a, pkce: optional, secrets: ['${X_SECRET}'], redirect_uris: ['https://a.example.com/cb']}]", "clients[0].pkce"},
+		{"sealing_keys: ['${SEALING_KEY}']\nstorage: {url: 'postgres://u:p@db/h?sslmode=disable'}", "storage.url"},
 		{"", "clients"},
 	} {
 		c := must(t, "h.yaml", []byte(minimal(row.more, "${X_SECRET}")))

@@ -162,7 +162,7 @@ func TestO08_InsecureStartsAreRefused(t *testing.T) {
 		{issuer + provider + "sealing_keys: ['not base64!']\n", "sealing_keys[0]", "the key is not base64", "something else"},
 		{issuer + provider + "sealing_keys: ['" + goodKey + "', '" + goodKey + "']\n", "sealing_keys[1]", "stands in the list already", "the same key twice"},
 		{issuer + provider + "storage: {url: 'postgres://u:p@127.0.0.1/h'}\n", "sealing_keys", "PostgreSQL needs a sealing key", "PostgreSQL without a key"},
-		{issuer + provider + "sealing_keys: ['" + goodKey + "']\nstorage: {url: 'postgres://u:p@db.example.com/h'}\n", "storage.url", "could go unencrypted", "an unencrypted database"},
+		{issuer + provider + "sealing_keys: ['" + goodKey + "']\nstorage: {url: 'postgres://u:p@db.example.com/h'}\n", "storage.url", "is left to the network", "a database whose encryption nobody decided"},
 		{issuer + provider + "storage: {url: 'mysql://x'}\n", "storage.url", "neither SQLite nor PostgreSQL", "another database"},
 		{issuer + provider + "storage: {url: 'sqlite:'}\n", "storage.url", "named by its file", "no file"},
 

@@ -156,13 +156,17 @@ func (v *validator) storage() {
 	case "postgres", "postgresql":
 		if u, err := url.Parse(text); err != nil || u.Host == "" && !u.Query().Has("host") {
 			v.problem("storage.url", "write it as postgres://user:password@host:5432/handstamp", "the PostgreSQL URL cannot be read")
-		} else if mode := u.Query().Get("sslmode"); (mode == "" || mode == "disable" || mode == "prefer" || mode == "allow") && u.Host != "" && !loopback(u.Hostname()) {
-			v.problem("storage.url", "add ?sslmode=verify-full; for a database on a private container network: sslmode=require", "the connection to PostgreSQL could go unencrypted over the network")
+		} else if mode := u.Query().Get("sslmode"); (mode == "" || mode == "prefer" || mode == "allow") && overNetwork(u) {
+			// libpq's default is prefer: whoever stands between can turn encryption off.
+			v.problem("storage.url", "add ?sslmode=verify-full; on a private container network, where it is meant: sslmode=disable", "whether the connection to PostgreSQL is encrypted is left to the network")
 		}
 	default:
 		v.problem("storage.url", "sqlite:PATH, or postgres://…", "the database is neither SQLite nor PostgreSQL")
 	}
 }
+
+// overNetwork tells whether a database stands beyond this machine.
+func overNetwork(u *url.URL) bool { return u.Host != "" && !loopback(u.Hostname()) }
 
 func (v *validator) outgoing() {
 	if file := v.c.Outgoing.CAFile; file != "" {

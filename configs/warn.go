@@ -25,6 +25,9 @@ func (v *validator) warnings() []Problem {
 	if u.Scheme == "http" && !loopback(host) {
 		v.problem("listen", "listen on 127.0.0.1", "the issuer is http and the broker listens beyond this machine: that is for development in containers only")
 	}
+	if db, err := url.Parse(c.Storage.URL.Reveal()); err == nil && db.Query().Get("sslmode") == "disable" && overNetwork(db) {
+		v.problem("storage.url", "sslmode=verify-full wherever others share the network", "the connection to PostgreSQL is not encrypted")
+	}
 	if v.leaf != nil {
 		v.expiry(time.Until(v.leaf.NotAfter))
 	}

@@ -33,7 +33,12 @@ func (p *program) why(v *view, matched bool, fault error) string {
 	}
 	root := p.ast.NativeRep().Expr()
 	if fault != nil {
-		return p.faultWordsOr(w.because(root, outcomeError, 0), v, fault)
+		var not *notBool
+		facts := w.because(root, outcomeError, 0)
+		if errors.As(fault, &not) || len(facts) == 0 || tooCostly(fault.Error()) {
+			return p.faultWords(v, fault, true)
+		}
+		return join(facts)
 	}
 	facts := w.because(root, outcomeOf(types.Bool(matched)), 0)
 	if len(facts) == 0 {
@@ -222,14 +227,6 @@ func (w *witness) text(e celast.Expr) string {
 	return cut(s, 300)
 }
 
-func (p *program) faultWordsOr(facts []string, v *view, fault error) string {
-	var not *notBool
-	if errors.As(fault, &not) || len(facts) == 0 || tooCostly(fault.Error()) {
-		return p.faultWords(v, fault, true)
-	}
-	return join(facts)
-}
-
 // faultWords tells why an expression could not be worked out. Values are shown only
 // where asked for: the words without them are kept with every grant.
 func (p *program) faultWords(v *view, fault error, values bool) string {
@@ -243,7 +240,8 @@ func (p *program) faultWords(v *view, fault error, values bool) string {
 	if errors.As(fault, &not) && len(p.paths) == 1 {
 		text := p.paths[0].text + " is " + kindWords(not.value)
 		if values {
-			text += ", " + show(p.value0(v)) + ","
+			got, _ := v.at(p.paths[0].steps)
+			text += ", " + show(got) + ","
 		}
 		return text + " and not true or false"
 	}
@@ -258,8 +256,6 @@ func (p *program) faultWords(v *view, fault error, values bool) string {
 	}
 	return words
 }
-
-func (p *program) value0(v *view) any { got, _ := v.at(p.paths[0].steps); return got }
 
 // partFault is faultWords for one part of an expression, under the eyes of a witness.
 func (p *program) partFault(v *view, text string, paths []path) string {
