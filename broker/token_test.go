@@ -457,3 +457,15 @@ func TestD29_OnlyTheClientsOwnOriginsMayRead(t *testing.T) {
 		t.Error("/authorize must not answer cross-origin reads")
 	}
 }
+
+func TestAnAppThatMayHaveOfflineAccessButDidNotAskForItIsOnline(t *testing.T) {
+	k := newKit(t)
+	b := k.browser()
+	l := k.login("web", "scope", "openid items:read")
+	got := l.done(b, "google", "alice")
+	if got["refresh_token"] == nil {
+		t.Fatal("an online refresh token is missing")
+	}
+	b.post(k.issuer+"/logout", hidden(b.get(k.issuer+"/logout").body))
+	mustFail(t, l.refresh(got["refresh_token"].(string)), http.StatusBadRequest, "invalid_grant")
+}

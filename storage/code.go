@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 )
 
@@ -37,6 +38,7 @@ const maxFailures = 5
 //
 //	ErrNotFound  no such code, or burnt
 //	ErrMismatch  another client, redirect URI or verifier; the rightful one may still redeem
+//	             (ErrNoChallenge, which is one of these: a verifier came for a code that was made without PKCE, RFC 9700 §4.8.2)
 //	ErrExpired   too late
 //	ErrUsed      redeemed before, all bindings right: its grant is revoked now (RFC 6749 §4.1.2)
 //	ErrRevoked   the grant was withdrawn, or its session ended, meanwhile
@@ -62,13 +64,14 @@ func (d *DB) TakeCode(ctx context.Context, a Actor, in TakeCode) (*Taken, error)
 			return nil, err
 		}
 		t := &Taken{}
-		offline := in.Family != nil && in.Family.Offline
-		if err := d.claimGrant(ctx, q, &t.Grant, grantID, offline); err != nil {
+		if err := d.claimGrant(ctx, q, &t.Grant, grantID, in.Family); err != nil {
 			return nil, err
 		}
 		t.Grant.Nonce = nonce
 		if in.Family != nil {
-			if t.RefreshToken, err = d.beginFamily(ctx, q, &t.Grant, *in.Family); err != nil {
+			family := *in.Family
+			family.Offline = t.Grant.Offline
+			if t.RefreshToken, err = d.beginFamily(ctx, q, &t.Grant, family); err != nil {
 				return nil, err
 			}
 		}
@@ -79,8 +82,8 @@ func (d *DB) TakeCode(ctx context.Context, a Actor, in TakeCode) (*Taken, error)
 // claimGrant locks the grant of a consumed code and reads it. A revocation, sign-out
 // or disable that came first is seen; one that comes later sees the new family. A
 // dead grant leaves the code consumed: hence the verdicts.
-func (d *DB) claimGrant(ctx context.Context, q runner, g *Grant, id string, offline bool) error {
-	if _, err := q.ExecContext(ctx, `UPDATE grants SET offline = $1 WHERE id = $2`, offline, id); err != nil {
+func (d *DB) claimGrant(ctx context.Context, q runner, g *Grant, id string, f *NewFamily) error {
+	if err := d.markOffline(ctx, q, id, f); err != nil {
 		return fmt.Errorf("lock grant: %w", err)
 	}
 	var sealed string
@@ -100,6 +103,18 @@ func (d *DB) claimGrant(ctx context.Context, q runner, g *Grant, id string, offl
 		return verdict{err}
 	}
 	g.Claims, err = d.openClaims("grants", g.ID, sealed)
+	return err
+}
+
+// markOffline locks the grant and notes whether it outlives the session.
+func (d *DB) markOffline(ctx context.Context, q runner, id string, f *NewFamily) error {
+	offline := f != nil && f.Offline
+	var scopes []string
+	err := q.QueryRowContext(ctx, `UPDATE grants SET offline = $1 WHERE id = $2 RETURNING scopes`, offline, id).Scan(list{&scopes})
+	if err != nil || !offline || f.OfflineScope == "" || slices.Contains(scopes, f.OfflineScope) {
+		return err
+	}
+	_, err = q.ExecContext(ctx, `UPDATE grants SET offline = FALSE WHERE id = $1`, id)
 	return err
 }
 
@@ -128,7 +143,11 @@ func (d *DB) whyNotTaken(ctx context.Context, q runner, a Actor, in TakeCode) er
 		if _, err := q.ExecContext(ctx, `UPDATE codes SET failures = failures + 1 WHERE hash = $1`, hashText(in.Hash)); err != nil {
 			return err
 		}
-		return d.tell(ctx, q, a, AuditCodeWrongBinding, grantID, map[string]string{"client": in.ClientID}, ErrMismatch)
+		refusal := ErrMismatch
+		if challenge == "" && in.Challenge != "" {
+			refusal = ErrNoChallenge
+		}
+		return d.tell(ctx, q, a, AuditCodeWrongBinding, grantID, map[string]string{"client": in.ClientID}, refusal)
 	case usedAt != 0:
 		n, err := d.revoke(ctx, q, grantID, "code replayed")
 		if err != nil {

@@ -15,7 +15,8 @@ import (
 
 // NewFamily asks for a refresh token.
 type NewFamily struct {
-	Offline        bool // survives sign-out
+	Offline        bool   // survives sign-out …
+	OfflineScope   string // … but only if the grant has this scope; "" asks for none
 	Idle, Absolute time.Duration
 }
 

@@ -29,6 +29,7 @@ import (
 var (
 	ErrNotFound       = errors.New("there is no such row")
 	ErrMismatch       = errors.New("the value belongs to another client, redirect URI or verifier")
+	ErrNoChallenge    = fmt.Errorf("%w: a verifier was sent for a code that has no challenge", ErrMismatch)
 	ErrExpired        = errors.New("the value has expired")
 	ErrUsed           = errors.New("the code was used before; its grant is revoked now")
 	ErrReused         = errors.New("the refresh token was used before; its grant is revoked now")

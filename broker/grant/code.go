@@ -5,6 +5,7 @@ import (
 	"errors"
 	"slices"
 
+	"github.com/handstamp/handstamp/broker/directory"
 	"github.com/handstamp/handstamp/broker/oauth"
 	"github.com/handstamp/handstamp/storage"
 	"github.com/handstamp/handstamp/tokens"
@@ -30,8 +31,8 @@ func (authorizationCode) Redeem(ctx context.Context, r *Request) (*Proof, error)
 		}
 		take.Challenge = challenge
 	}
-	if r.Client.RefreshTokens == "online" || r.Client.RefreshTokens == "offline" {
-		take.Family = &storage.NewFamily{Offline: r.Client.RefreshTokens == "offline", Idle: r.Desk.Life.RefreshIdle, Absolute: r.Desk.Life.RefreshAbsolute}
+	if r.Client.RefreshTokens != directory.RefreshNone {
+		take.Family = &storage.NewFamily{Offline: r.Client.RefreshTokens == directory.RefreshOffline, OfflineScope: "offline_access", Idle: r.Desk.Life.RefreshIdle, Absolute: r.Desk.Life.RefreshAbsolute}
 	}
 	taken, err := r.Desk.DB.TakeCode(ctx, r.Actor, take)
 	if err != nil {
@@ -58,6 +59,9 @@ func revoke(ctx context.Context, r *Request, grantID, why string) error {
 
 // codeRefused gives every wrong code the same answer; the cause is for the operator.
 func codeRefused(err error) error {
+	if errors.Is(err, storage.ErrNoChallenge) {
+		return oauth.E(oauth.InvalidRequest, "the authorization request had no code_challenge").Because(err)
+	}
 	for _, known := range []error{storage.ErrNotFound, storage.ErrMismatch, storage.ErrExpired, storage.ErrUsed, storage.ErrRevoked, storage.ErrDisabled} {
 		if errors.Is(err, known) {
 			return oauth.E(oauth.InvalidGrant, "the code is not valid").Because(err)
