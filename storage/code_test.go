@@ -240,6 +240,9 @@ func TestConsentGrowsAndIsOfOneRedirectHost(t *testing.T) {
 		if len(got) != 3 || got[0] != "email" || got[1] != "items:read" || got[2] != "openid" {
 			t.Errorf("scopes: %v", got)
 		}
+		if b.audited(storage.AuditConsent) != 2 {
+			t.Error("consent is not in the audit")
+		}
 		for why, args := range map[string][2]string{"another client": {"web", "app.example"}, "another host": {"notes", "evil.example"}} {
 			if got, err := b.Consent(t.Context(), s.UserID, args[0], args[1]); got != nil || err != nil {
 				t.Errorf("%s: %v, %v", why, got, err)

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 )
 
 // Consent returns the scopes that a person agreed to give a client at a redirect
@@ -25,7 +26,7 @@ func consented(ctx context.Context, q runner, userID, clientID, redirectHost str
 
 // rememberConsent adds scopes to what was agreed before. The user's row is locked
 // by the caller, so two tabs do not lose each other's scopes.
-func (d *DB) rememberConsent(ctx context.Context, q runner, userID string, g NewGrant) error {
+func (d *DB) rememberConsent(ctx context.Context, q runner, a Actor, userID string, g NewGrant) error {
 	before, err := consented(ctx, q, userID, g.ClientID, g.RedirectHost)
 	if err != nil && !errors.Is(err, ErrNotFound) {
 		return err
@@ -37,5 +38,6 @@ func (d *DB) rememberConsent(ctx context.Context, q runner, userID string, g New
 		userID, g.ClientID, g.RedirectHost, listText(slices.Compact(all)), d.now()); err != nil {
 		return fmt.Errorf("remember consent: %w", err)
 	}
-	return nil
+	return d.audit(ctx, q, a, AuditConsent, "user:"+userID, map[string]string{"client": g.ClientID, "redirect_host": g.RedirectHost,
+		"scopes": strings.Join(g.Scopes, " ")})
 }

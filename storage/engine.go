@@ -116,7 +116,7 @@ func (e *postgresEngine) once(ctx context.Context, fn closure) error {
 	defer conn.Close()
 	ctx, cancel = context.WithTimeout(context.WithoutCancel(ctx), writeLimit)
 	defer cancel()
-	tx, err := conn.BeginTx(ctx, nil)
+	tx, err := conn.BeginTx(ctx, &sql.TxOptions{Isolation: sql.LevelReadCommitted}) // whatever the server's default is
 	if err != nil {
 		return unavailable("begin", err)
 	}

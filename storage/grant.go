@@ -142,7 +142,7 @@ func (d *DB) IssueCode(ctx context.Context, a Actor, userID string, g NewGrant) 
 		if err := found("use session", err); err != nil {
 			return none, err
 		}
-		if err := d.issue(ctx, q, userID, subject, s, g); err != nil {
+		if err := d.issue(ctx, q, a, userID, subject, s, g); err != nil {
 			return none, err
 		}
 		return none, d.audit(ctx, q, a, AuditCodeIssued, "grant:"+g.ID, map[string]string{"client": g.ClientID, "user": userID, "sid": s.SID})
@@ -178,7 +178,7 @@ func (g *NewGrant) check() error {
 }
 
 // issue writes a grant, its code and, if asked, the consent, in the caller's transaction.
-func (d *DB) issue(ctx context.Context, q runner, userID, subject string, s *Session, g NewGrant) error {
+func (d *DB) issue(ctx context.Context, q runner, a Actor, userID, subject string, s *Session, g NewGrant) error {
 	sealed, err := d.sealClaims("grants", g.ID, g.Claims)
 	if err != nil {
 		return err
@@ -197,7 +197,7 @@ func (d *DB) issue(ctx context.Context, q runner, userID, subject string, s *Ses
 		return fmt.Errorf("make code: %w", err)
 	}
 	if g.RememberConsent {
-		return d.rememberConsent(ctx, q, userID, g)
+		return d.rememberConsent(ctx, q, a, userID, g)
 	}
 	return nil
 }

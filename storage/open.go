@@ -96,23 +96,20 @@ func (e *sqliteEngine) abandon() error {
 }
 
 func sqliteDSN(path string, more ...string) string {
-	pragmas := append([]string{"busy_timeout(5000)", "journal_mode(WAL)", "synchronous(FULL)", "foreign_keys(1)", "trusted_schema(0)", "cache_size(-8000)"}, more...)
+	pragmas := append([]string{"busy_timeout(5000)", "journal_mode(WAL)", "synchronous(FULL)", "foreign_keys(1)", "trusted_schema(0)", "cache_size(-8000)", "journal_size_limit(67108864)"}, more...)
 	u := url.URL{Scheme: "file", Path: filepath.ToSlash(path), RawQuery: url.Values{"_pragma": pragmas}.Encode()}
 	return u.String()
 }
 
-// openPostgres opens a pool. Every transaction is READ COMMITTED whatever the
-// server's default: row locks and conditions decide here, not snapshots.
+// openPostgres opens a pool. Nothing but the name is set at connection start, so that
+// a pooler in between has nothing to refuse; time limits come from contexts.
 func openPostgres(ctx context.Context, dsn string) (_ engine, err error) {
 	config, err := pgx.ParseConfig(dsn)
 	if err != nil {
 		return nil, errors.New("the postgres URL cannot be read") // the cause would quote the URL
 	}
-	for name, value := range map[string]string{"application_name": "handstamp", "default_transaction_isolation": "read committed",
-		"statement_timeout": "10000", "idle_in_transaction_session_timeout": "10000"} {
-		if _, set := config.RuntimeParams[name]; !set || name == "default_transaction_isolation" {
-			config.RuntimeParams[name] = value
-		}
+	if config.RuntimeParams["application_name"] == "" {
+		config.RuntimeParams["application_name"] = "handstamp"
 	}
 	if config.ConnectTimeout == 0 {
 		config.ConnectTimeout = 5 * time.Second

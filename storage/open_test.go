@@ -281,3 +281,28 @@ func TestC12_ADatabaseThatIsGoneIsUnavailable(t *testing.T) {
 		b.wants("a ping after close", b.Ping(t.Context()), storage.ErrUnavailable)
 	})
 }
+
+func TestC12_AFullDiskWritesNothingAndRecoversAlone(t *testing.T) {
+	c := newClock()
+	b := newBook(t, storagetest.Open(t, c.set), c)
+	pages := func(limit string) {
+		t.Helper()
+		b.must(b.Write(t.Context(), func(ctx contextT, q storage.Runner) error {
+			var n int
+			return q.QueryRowContext(ctx, `PRAGMA max_page_count(`+limit+`)`).Scan(&n)
+		}))
+	}
+	pages("1") // SQLite rounds this up to what is there
+	var full error
+	for i := 0; full == nil && i < 1000; i++ {
+		_, full = b.SignIn(t.Context(), actor, b.signInOf(fmt.Sprint("sub-", i), b.grant("web")))
+	}
+	b.wants("on a full disk", full, storage.ErrUnavailable)
+	users, err := b.Users(t.Context(), 2000)
+	b.must(err)
+	if n := b.audited(storage.AuditSignIn); n != len(users) {
+		t.Errorf("%d users and %d sign-ins: a half was written", len(users), n)
+	}
+	pages("1000000")
+	b.signIn("sub-after", "web")
+}

@@ -270,3 +270,17 @@ func TestRevocationFindsTheGrantByAnyGeneration(t *testing.T) {
 		}
 	})
 }
+
+func TestATokenOfAGenerationThatNeverWasIsRefused(t *testing.T) {
+	eachBook(t, func(t *testing.T, b *book) {
+		_, taken := b.login("sub-1", "web", offline)
+		next, err := b.refresh(taken.RefreshToken, "web")
+		b.must(err)
+		b.must(b.Write(t.Context(), func(ctx contextT, q storage.Runner) error { // last night's backup came back
+			_, err := q.ExecContext(ctx, `UPDATE families SET generation = 1`)
+			return err
+		}))
+		_, err = b.refresh(next, "web")
+		b.wants("a token from after the backup", err, storage.ErrNotFound)
+	})
+}

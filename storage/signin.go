@@ -66,7 +66,7 @@ func (d *DB) SignIn(ctx context.Context, a Actor, in SignIn) (*Session, error) {
 			}
 		}
 		if in.Grant != nil {
-			if err := d.issue(ctx, q, u.ID, in.Subject, s, *in.Grant); err != nil {
+			if err := d.issue(ctx, q, a, u.ID, in.Subject, s, *in.Grant); err != nil {
 				return nil, err
 			}
 		}
