@@ -5,7 +5,6 @@ package storagetest
 import (
 	"cmp"
 	"database/sql"
-	"errors"
 	"fmt"
 	"os"
 	"os/exec"
@@ -119,7 +118,7 @@ func postgresBin() (string, error) {
 	if path, err := exec.LookPath("initdb"); err == nil {
 		return filepath.Dir(path), nil
 	}
-	return "", errors.New("no initdb in /usr/lib/postgresql/*/bin or PATH")
+	return "", fmt.Errorf("%w: no initdb in /usr/lib/postgresql/*/bin or PATH", errNoPostgres)
 }
 
 func version(path string) int {

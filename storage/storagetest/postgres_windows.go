@@ -1,7 +1,6 @@
 package storagetest
 
 import (
-	"errors"
 	"os"
 
 	_ "github.com/jackc/pgx/v5/stdlib" // the driver "pgx"
@@ -11,5 +10,5 @@ func postgresServer() (string, error) {
 	if url := os.Getenv("HANDSTAMP_TEST_POSTGRES"); url != "" {
 		return url, nil
 	}
-	return "", errors.New("none is started on Windows")
+	return "", errNoPostgres
 }

@@ -13,6 +13,7 @@ import (
 	"crypto/rand"
 	"database/sql"
 	"encoding/hex"
+	"errors"
 	"log/slog"
 	"net/url"
 	"path/filepath"
@@ -63,12 +64,19 @@ func OpenURL(t testing.TB, url string, set ...func(*storage.Options)) *storage.D
 	return db
 }
 
+// errNoPostgres means that there is none to start.
+var errNoPostgres = errors.New("there is none to start")
+
 // PostgresURL names a fresh schema on a PostgreSQL server, or skips the test.
 func PostgresURL(t testing.TB) string {
 	t.Helper()
 	server, err := postgresServer()
-	if err != nil {
-		t.Skipf("no PostgreSQL: %v; set HANDSTAMP_TEST_POSTGRES to a URL, or install Debian's postgresql", err)
+	switch {
+	case err == nil:
+	case !errors.Is(err, errNoPostgres): // it is there and does not work: that must be seen
+		t.Fatal(err)
+	default:
+		t.Skipf("no PostgreSQL (%v): set HANDSTAMP_TEST_POSTGRES to a URL, or install Debian's postgresql", err)
 	}
 	var b [8]byte
 	rand.Read(b[:])
