@@ -39,7 +39,7 @@ const (
 )
 
 type kit struct {
-	t                   *testing.T
+	t                   testing.TB
 	issuer, dbFile      string
 	broker              *broker.Broker
 	db                  *storage.DB
@@ -126,7 +126,7 @@ var (
 	otherSecret = providers.Secret(oauth.NewSecret())
 )
 
-func newKit(t *testing.T, changes ...func(*directory.Document)) *kit {
+func newKit(t testing.TB, changes ...func(*directory.Document)) *kit {
 	t.Helper()
 	k := &kit{t: t, clock: &clock{}, logs: &lines{}, dbFile: filepath.Join(t.TempDir(), "book.db")}
 	l, err := net.Listen("tcp", "127.0.0.1:0")
@@ -148,7 +148,7 @@ func newKit(t *testing.T, changes ...func(*directory.Document)) *kit {
 	return k
 }
 
-func (k *kit) open(t *testing.T) {
+func (k *kit) open(t testing.TB) {
 	t.Helper()
 	sealer, err := storage.NewSealer([]byte("an-example-of-a-32-byte-long-key"))
 	if err != nil {
@@ -190,7 +190,7 @@ var testKeys = sync.OnceValue(func() []*tokens.Key {
 })
 
 // compile turns k.doc into what the broker takes.
-func (k *kit) compile(t *testing.T) *broker.Directory {
+func (k *kit) compile(t testing.TB) *broker.Directory {
 	t.Helper()
 	snap, problems := directory.Compile(k.issuer, k.doc)
 	if len(problems) > 0 {
@@ -250,7 +250,7 @@ type answer struct {
 	body string
 }
 
-func (a *answer) to(t *testing.T) *url.URL {
+func (a *answer) to(t testing.TB) *url.URL {
 	t.Helper()
 	u, err := url.Parse(a.Header.Get("Location"))
 	if err != nil || a.Header.Get("Location") == "" {
@@ -259,7 +259,7 @@ func (a *answer) to(t *testing.T) *url.URL {
 	return u
 }
 
-func (a *answer) json(t *testing.T) map[string]any {
+func (a *answer) json(t testing.TB) map[string]any {
 	t.Helper()
 	m := map[string]any{}
 	if err := json.Unmarshal([]byte(a.body), &m); err != nil {
@@ -268,7 +268,7 @@ func (a *answer) json(t *testing.T) map[string]any {
 	return m
 }
 
-func do(t *testing.T, c *http.Client, req *http.Request) *answer {
+func do(t testing.TB, c *http.Client, req *http.Request) *answer {
 	t.Helper()
 	a, err := try(c, req)
 	if err != nil {
@@ -302,7 +302,7 @@ func (b *browser) post(to string, form url.Values) *answer {
 	return do(b.k.t, b.Client, formRequest(b.k.t, to, form, map[string]string{"Origin": b.k.issuer, "Sec-Fetch-Site": "same-origin"}))
 }
 
-func formRequest(t *testing.T, to string, form url.Values, headers map[string]string) *http.Request {
+func formRequest(t testing.TB, to string, form url.Values, headers map[string]string) *http.Request {
 	t.Helper()
 	req, err := http.NewRequestWithContext(t.Context(), http.MethodPost, to, strings.NewReader(form.Encode()))
 	if err != nil {
@@ -483,7 +483,7 @@ func (k *kit) verify(accessToken, audience string) *tokens.Claims {
 }
 
 // mustFail checks an OAuth error answer.
-func mustFail(t *testing.T, a *answer, status int, code string) {
+func mustFail(t testing.TB, a *answer, status int, code string) {
 	t.Helper()
 	if a.StatusCode != status || a.json(t)["error"] != code {
 		t.Errorf("got %s %.300s; want %d %s", a.Status, a.body, status, code)
@@ -494,7 +494,7 @@ func mustFail(t *testing.T, a *answer, status int, code string) {
 }
 
 // mustBePage checks that a person was told, and nobody was sent anywhere.
-func mustBePage(t *testing.T, a *answer, status int) {
+func mustBePage(t testing.TB, a *answer, status int) {
 	t.Helper()
 	if a.StatusCode != status || a.Header.Get("Location") != "" || a.Header.Get("Refresh") != "" || !strings.HasPrefix(a.Header.Get("Content-Type"), "text/html") || !strings.Contains(a.body, `id="reference"`) {
 		t.Errorf("want our own page with %d and no redirect; got %s, Location %q: %.300s", status, a.Status, a.Header.Get("Location"), a.body)
