@@ -2,13 +2,15 @@
 import { existsSync } from 'node:fs';
 import { chromium } from 'playwright-core';
 
-// launch opens the browser. resolve is a list like "MAP *.test 127.0.0.1" for hosts that only a test has.
-export async function launch({ resolve } = {}) {
+// launch opens the browser. resolve is a list like "MAP *.test 127.0.0.1", for hosts that only a test has; trust is the SHA-256 of
+// the public key of an authority that only a test has, in base64.
+export async function launch({ resolve, trust } = {}) {
   const executablePath = ['/usr/bin/chromium', '/usr/bin/chromium-browser', '/usr/bin/google-chrome'].find(existsSync);
   if (!executablePath) throw new Error('chromium is not installed; `make test` installs it on Debian');
   const args = ['--disable-gpu', '--disable-dev-shm-usage', '--disable-background-networking', '--disable-component-update', '--no-first-run'];
   if (process.getuid?.() === 0) args.push('--no-sandbox'); // Chromium's sandbox does not start as root
   if (resolve) args.push(`--host-resolver-rules=${resolve}`);
+  if (trust) args.push(`--ignore-certificate-errors-spki-list=${trust}`);
   return chromium.launch({ executablePath, args });
 }
 
