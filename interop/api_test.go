@@ -1,9 +1,15 @@
 package interop
 
 import (
+	"fmt"
+	"net/http"
+	"net/http/httptest"
+	"strings"
 	"testing"
 
 	"github.com/coreos/go-oidc/v3/oidc"
+
+	"github.com/handstamp/handstamp/guard"
 )
 
 // verdict is what jose thinks of a token.
@@ -53,6 +59,67 @@ func TestJoseVerifiesATokenForItsAPI(t *testing.T) {
 	if v := askJose(t, app, b, items, raw); v.Error == "" {
 		t.Errorf("an ID token opened an API: %v", v.Payload)
 	}
+}
+
+// An API in Go, in a module of its own as a stranger's is, behind the guard. It began before there was a broker.
+func TestATokenForOneAPIIsRefusedAtAnother(t *testing.T) {
+	p := newPlan(t)
+	p.upstream("okta", "upstream.mjs", map[string]any{"personality": "okta"})
+	api := func(audience, scope string) string {
+		g, err := guard.New(p.issuer, audience)
+		if err != nil {
+			t.Fatal(err)
+		}
+		server := httptest.NewServer(g.Require(scope)(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			token, _ := guard.From(r.Context())
+			fmt.Fprint(w, token.Subject, " ", token.ClientID)
+		})))
+		t.Cleanup(server.Close)
+		return server.URL
+	}
+	itemsAPI, ordersAPI := api(items, "items:read"), api(orders, "orders:read")
+	itemsToWrite := api(items, "items:write")
+	b := p.serve()
+
+	bob := web(t, b, "items:read", "items:write").login(t, "okta", "Bob Private", resource(items))
+	for _, call := range []struct {
+		why, url, token string
+		status          int
+		challenge       string // RFC 6750 §3
+	}{
+		{"the API that it was made for", itemsAPI, bob.token.AccessToken, http.StatusOK, ""},
+		{"another API of the same broker", ordersAPI, bob.token.AccessToken, http.StatusUnauthorized, `error="invalid_token"`},
+		{"the right API, for more than was given", itemsToWrite, bob.token.AccessToken, http.StatusForbidden, `error="insufficient_scope"`},
+		{"no token", itemsAPI, "", http.StatusUnauthorized, "Bearer"},
+		{"the ID token", itemsAPI, bob.token.Extra("id_token").(string), http.StatusUnauthorized, `error="invalid_token"`},
+		{"one letter of the signature changed", itemsAPI, tampered(bob.token.AccessToken), http.StatusUnauthorized, `error="invalid_token"`},
+	} {
+		req, err := http.NewRequest(http.MethodGet, call.url, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if call.token != "" {
+			req.Header.Set("Authorization", "Bearer "+call.token)
+		}
+		res, err := http.DefaultClient.Do(req)
+		if err != nil {
+			t.Fatal(err)
+		}
+		res.Body.Close()
+		if got := res.Header.Get("WWW-Authenticate"); res.StatusCode != call.status || !strings.Contains(got, call.challenge) {
+			t.Errorf("%s: got %d with %q, want %d with %q", call.why, res.StatusCode, got, call.status, call.challenge)
+		}
+	}
+}
+
+// tampered changes one letter in the middle of a token's signature.
+func tampered(token string) string {
+	i := strings.LastIndex(token, ".") + 20
+	letter := "A"
+	if token[i] == 'A' {
+		letter = "B"
+	}
+	return token[:i] + letter + token[i+1:]
 }
 
 // Without `resource`, the API that owns the scopes is the audience; scopes of two APIs need a word which is meant.
