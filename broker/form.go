@@ -38,9 +38,8 @@ func readAll(c *gin.Context) (string, error) {
 	if c.Request.ContentLength > maxForm {
 		return "", reason("the body is larger than 64 KiB")
 	}
-	var body strings.Builder
-	_, err := io.Copy(&body, c.Request.Body) // bounded at the entrance
-	return body.String(), err
+	body, err := io.ReadAll(c.Request.Body) // bounded at the entrance
+	return string(body), err
 }
 
 func isUTF8(charset string) bool {

@@ -73,7 +73,8 @@ func (p Policy) Plan(now time.Time, keys []*Key) (next []*Key, changed bool, err
 			return nil, false, err
 		}
 	}
-	slices.SortStableFunc(w.keys, func(a, b *Key) int { return a.CreatedAt.Compare(b.CreatedAt) })
+	// Keys made in the same second keep one order, so that every start publishes the same bytes.
+	slices.SortFunc(w.keys, func(a, b *Key) int { return cmp.Or(a.CreatedAt.Compare(b.CreatedAt), cmp.Compare(a.ID, b.ID)) })
 	return w.keys, w.changed, nil
 }
 

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -52,12 +53,18 @@ func Decide(s *directory.Snapshot, c *directory.Client, who Subject, resources, 
 	if refusal != nil {
 		return nil, refusal, nil
 	}
-	trace, err := json.Marshal(d.Trace)
+	trace, err := json.Marshal(telling(d.Trace))
 	if err != nil {
 		return nil, nil, oauth.E(oauth.ServerError, "the decision could not be recorded").Because(err)
 	}
 	return &Decided{Target: target, Scopes: target.Grantable(d.Scopes), Roles: d.Roles, Trace: trace,
 		Basis: basis(s, who.ClaimsAt), Claims: map[string]any{factAccess: d.Claims, factPerson: person(who, d.Claims)}}, nil, nil
+}
+
+// telling keeps the steps that did something; a rule that did not match can be asked
+// again by `explain`, and a thousand of them need not lie in every grant.
+func telling(trace []mapping.Step) []mapping.Step {
+	return slices.DeleteFunc(slices.Clone(trace), func(s mapping.Step) bool { return !s.Matched && !s.Errored })
 }
 
 // basis names what a decision stood on.

@@ -11,6 +11,7 @@ import (
 	"sort"
 	"strconv"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/handstamp/handstamp/broker/oauth"
@@ -61,15 +62,11 @@ func (j *Jar) Put(w http.ResponseWriter, r *http.Request, t *Transaction) error 
 	if err != nil {
 		return err
 	}
-	var packed bytes.Buffer
-	z, _ := flate.NewWriter(&packed, flate.BestSpeed)
-	if _, err := z.Write(plain); err != nil {
+	packed, err := pack(plain)
+	if err != nil {
 		return err
 	}
-	if err := z.Close(); err != nil {
-		return err
-	}
-	value := b64(j.sealer.Seal("transaction", []byte(t.Key()), packed.Bytes()))
+	value := b64(j.sealer.Seal("transaction", []byte(t.Key()), packed))
 	if len(value) > maxSealed {
 		return ErrTooLarge
 	}
@@ -133,7 +130,7 @@ func (j *Jar) open(key, value string) (*Transaction, error) {
 	if err != nil {
 		return nil, err
 	}
-	plain, err := io.ReadAll(io.LimitReader(flate.NewReader(bytes.NewReader(packed)), maxPlain))
+	plain, err := unpack(packed)
 	if err != nil {
 		return nil, err
 	}
@@ -144,6 +141,40 @@ func (j *Jar) open(key, value string) (*Transaction, error) {
 // Drop removes a finished transaction from the browser.
 func (j *Jar) Drop(w http.ResponseWriter, t *Transaction) {
 	j.set(w, "tx-"+strconv.FormatInt(t.Created, 36)+"-"+t.Key(), "", -1)
+}
+
+// packers are kept: making one costs more than all else in a login that is not a signature.
+var packers = sync.Pool{New: func() any {
+	w, err := flate.NewWriter(nil, flate.BestSpeed)
+	if err != nil {
+		panic(err) // only for a level that does not exist
+	}
+	return w
+}}
+
+var unpackers = sync.Pool{New: func() any { return flate.NewReader(nil) }}
+
+func pack(plain []byte) ([]byte, error) {
+	var packed bytes.Buffer
+	w := packers.Get().(*flate.Writer)
+	defer packers.Put(w)
+	w.Reset(&packed)
+	if _, err := w.Write(plain); err != nil {
+		return nil, err
+	}
+	if err := w.Close(); err != nil {
+		return nil, err
+	}
+	return packed.Bytes(), nil
+}
+
+func unpack(packed []byte) ([]byte, error) {
+	r := unpackers.Get().(io.ReadCloser)
+	defer unpackers.Put(r)
+	if err := r.(flate.Resetter).Reset(bytes.NewReader(packed), nil); err != nil {
+		return nil, err
+	}
+	return io.ReadAll(io.LimitReader(r, maxPlain))
 }
 
 func b64(b []byte) string { return base64.RawURLEncoding.EncodeToString(b) }

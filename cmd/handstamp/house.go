@@ -168,3 +168,17 @@ func sealerFor(cfg *configs.Config, log *slog.Logger) (*storage.Sealer, error) {
 	}
 	return storage.NewSealer(keys...)
 }
+
+// reseal moves what older sealing keys sealed to the first one, so that they may be
+// taken out of the settings.
+func (h *house) reseal(ctx context.Context) {
+	if len(h.cfg.SealingKeys) < 2 {
+		return
+	}
+	n, err := h.db.Reseal(ctx, storage.Actor{Kind: "system", ID: "sealing keys"})
+	if err != nil {
+		h.log.Error("not everything could be sealed anew; keep the older sealing keys", "cause", err)
+		return
+	}
+	h.log.Info("everything is sealed with the first sealing key; the others may go", "values", n)
+}

@@ -52,6 +52,7 @@ func serve(ctx context.Context, path string, out io.Writer) error {
 	log.Info("the door is open", "issuer", cfg.Issuer, "listen", listener.Addr().String(), "tls", cfg.TLS.Cert != "", "providers", len(cfg.Directory.Providers), "clients", len(cfg.Directory.Clients))
 	background, stop := context.WithCancel(ctx)
 	defer stop()
+	go h.reseal(background)
 	go h.housekeeping(background)
 	go h.rereading(background, path)
 	return errors.Join(serveUntil(ctx, listener, h.broker, h.broker.Stopping, log), h.Close())
