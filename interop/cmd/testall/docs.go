@@ -36,7 +36,7 @@ const (
 	backgroundPatience = 3 * time.Minute
 )
 
-// docs runs the commands of README.md and of docs/, each page in a shell and a clean copy of the tree of its own.
+// docs runs the commands of README.md, CONTRIBUTING.md and docs/, each page in a shell and a clean copy of the tree of its own.
 func docs(h *house) []result {
 	sum := result{name: "commands of README and docs", version: "bash"}
 	pages, err := pagesOf(h.root)
@@ -58,9 +58,9 @@ func docs(h *house) []result {
 	return append([]result{sum}, results...)
 }
 
-// pagesOf lists the pages in the order in which they are read: the README, then docs/ by name.
+// pagesOf lists the pages in the order in which they are read: the README, how to contribute, then docs/ by name.
 func pagesOf(root string) ([]string, error) {
-	pages := []string{"README.md"}
+	pages := []string{"README.md", "CONTRIBUTING.md"}
 	err := filepath.WalkDir(filepath.Join(root, "docs"), func(path string, d fs.DirEntry, err error) error {
 		if err != nil || d.IsDir() || filepath.Ext(path) != ".md" {
 			return err
