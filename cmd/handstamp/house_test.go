@@ -20,7 +20,8 @@ var floors = map[string]struct {
 	beside []string
 }{
 	"tokens":                 {floor: 0},
-	"providers":              {floor: 0},
+	"providers":              {floor: 0, beside: []string{"providers/password"}},
+	"providers/password":     {floor: 0},
 	"broker/oauth":           {floor: 0},
 	"storage":                {floor: 1},
 	"guard":                  {floor: 1},
