@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/rand"
 	"net/http"
+	"net/url"
 	"path"
 	"runtime/debug"
 	"strings"
@@ -43,7 +44,7 @@ func (b *Broker) unwelcome(r *http.Request) int {
 		return http.StatusNotFound // only canonical paths: a proxy and we must mean the same
 	case len(r.RequestURI) > 16<<10:
 		return http.StatusRequestURITooLong
-	case !health && !strings.EqualFold(r.Host, b.issuer.Host):
+	case !health && !sameHost(b.issuer, r.Host):
 		return http.StatusMisdirectedRequest
 	case r.Header.Get("Content-Encoding") != "":
 		return http.StatusUnsupportedMediaType
@@ -57,6 +58,15 @@ func (b *Broker) unwelcome(r *http.Request) int {
 		return http.StatusRequestHeaderFieldsTooLarge
 	}
 	return 0
+}
+
+// sameHost tells whether a Host header names the issuer's host (RFC 9110 §7.2); the
+// scheme's own port may be spelled out.
+func sameHost(issuer *url.URL, host string) bool {
+	if issuer.Port() == "" {
+		host = strings.TrimSuffix(host, map[string]string{"https": ":443", "http": ":80"}[issuer.Scheme])
+	}
+	return strings.EqualFold(host, issuer.Host)
 }
 
 // recorder collects what the request's one log record says.

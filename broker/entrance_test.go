@@ -13,6 +13,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/handstamp/handstamp/broker"
 	"github.com/handstamp/handstamp/broker/oauth"
 )
 
@@ -401,6 +402,58 @@ func TestI11_AForwardedAddressCountsOnlyFromATrustedProxy(t *testing.T) {
 		a := do(t, http.DefaultClient, req)
 		if (a.StatusCode == http.StatusTooManyRequests) != (i >= 11) {
 			t.Errorf("try %d: %s", i, a.Status)
+		}
+	}
+}
+
+func TestC12_D26_WithoutADatabaseNothingIsIssuedAndTheKeysAreStillServed(t *testing.T) {
+	k := newKit(t)
+	b := k.browser()
+	l := k.login("web")
+	got := l.done(b, "google", "alice")
+	other := k.browser()
+	_, answer := begun(t, k, other, "google", "bob")
+	if err := k.db.Close(); err != nil {
+		t.Fatal(err)
+	}
+	for name, a := range map[string]*shown{
+		"token": {l.redeem(oauth.NewSecret()), true}, "refresh": {l.refresh(got["refresh_token"].(string)), true}, "userinfo": {k.userinfo(got["access_token"].(string)), true},
+		"callback": {other.get(answer), false}, "single sign-on": {b.get(k.login("web").url()), false},
+	} {
+		if a.StatusCode != http.StatusServiceUnavailable || a.Header.Get("Retry-After") == "" || a.Header.Get("Location") != "" {
+			t.Errorf("%s: %s, Location %q, Retry-After %q", name, a.Status, a.Header.Get("Location"), a.Header.Get("Retry-After"))
+		}
+		if a.json && a.answer.json(t)["error"] != "temporarily_unavailable" {
+			t.Errorf("%s: %s", name, a.body)
+		}
+	}
+	req := l.tokenRequest(url.Values{"token": {got["refresh_token"].(string)}})
+	req.URL.Path = "/revoke"
+	if a := do(t, http.DefaultClient, req); a.StatusCode != http.StatusServiceUnavailable {
+		t.Errorf("revocation said %s although nothing was revoked", a.Status)
+	}
+	for path, status := range map[string]int{"/jwks": 200, "/.well-known/openid-configuration": 200, "/livez": 200, "/readyz": 503} {
+		if a := b.get(k.issuer + path); a.StatusCode != status {
+			t.Errorf("%s: %s", path, a.Status)
+		}
+	}
+}
+
+type shown struct {
+	*answer
+	json bool
+}
+
+func TestADefaultPortInTheHostHeaderIsTheSameHost(t *testing.T) {
+	for _, row := range []struct {
+		issuer, host string
+		same         bool
+	}{
+		{"https://sso.example", "sso.example:443", true}, {"https://sso.example", "SSO.example", true}, {"https://sso.example:8443", "sso.example", false},
+		{"https://sso.example", "sso.example:8443", false}, {"https://sso.example", "sso.example.evil", false}, {"https://sso.example", "", false},
+	} {
+		if got := broker.SameHost(row.issuer, row.host); got != row.same {
+			t.Errorf("issuer %s, Host %q: %v", row.issuer, row.host, got)
 		}
 	}
 }
