@@ -130,6 +130,7 @@ func (b *Broker) routes(trusted []string) error {
 	g.POST("/token", b.json(b.token))
 	g.GET("/userinfo", b.bearer(b.userinfo))
 	g.POST("/userinfo", b.bearer(b.userinfo))
+	g.POST("/introspect", b.json(b.introspect))
 	g.POST("/revoke", b.json(b.revoke))
 	for _, path := range []string{"/token", "/userinfo", "/revoke"} {
 		g.OPTIONS(path, b.preflight)

@@ -28,6 +28,7 @@ type metadata struct {
 	UserinfoEndpoint      string   `json:"userinfo_endpoint"`
 	JWKSURI               string   `json:"jwks_uri"`
 	RevocationEndpoint    string   `json:"revocation_endpoint"`
+	IntrospectionEndpoint string   `json:"introspection_endpoint"`
 	EndSessionEndpoint    string   `json:"end_session_endpoint"`
 	ScopesSupported       []string `json:"scopes_supported"`
 	ResponseTypes         []string `json:"response_types_supported"`
@@ -37,6 +38,7 @@ type metadata struct {
 	IDTokenAlgs           []string `json:"id_token_signing_alg_values_supported"`
 	TokenAuth             []string `json:"token_endpoint_auth_methods_supported"`
 	RevocationAuth        []string `json:"revocation_endpoint_auth_methods_supported"`
+	IntrospectionAuth     []string `json:"introspection_endpoint_auth_methods_supported"`
 	Challenges            []string `json:"code_challenge_methods_supported"`
 	Claims                []string `json:"claims_supported"`
 	Prompts               []string `json:"prompt_values_supported"`
@@ -49,9 +51,9 @@ type metadata struct {
 func (b *Broker) describe(d *Directory) (*document, error) {
 	auth := []string{"client_secret_basic", "client_secret_post", "none"}
 	m := metadata{Issuer: b.name, AuthorizationEndpoint: b.path("/authorize"), TokenEndpoint: b.path("/token"), UserinfoEndpoint: b.path("/userinfo"),
-		JWKSURI: b.path("/jwks"), RevocationEndpoint: b.path("/revoke"), EndSessionEndpoint: b.path("/logout"), ScopesSupported: d.ScopesSupported(),
+		JWKSURI: b.path("/jwks"), RevocationEndpoint: b.path("/revoke"), IntrospectionEndpoint: b.path("/introspect"), EndSessionEndpoint: b.path("/logout"), ScopesSupported: d.ScopesSupported(),
 		ResponseTypes: []string{"code"}, ResponseModes: []string{"query", "form_post"}, GrantTypes: grant.Types(), SubjectTypes: []string{"public"},
-		TokenAuth: auth, RevocationAuth: auth, Challenges: []string{"S256"}, Prompts: []string{"none", "login", "consent", "select_account"}, IssParameter: true,
+		TokenAuth: auth, RevocationAuth: auth, IntrospectionAuth: auth[:2], Challenges: []string{"S256"}, Prompts: []string{"none", "login", "consent", "select_account"}, IssParameter: true,
 		Claims: []string{"sub", "iss", "aud", "exp", "iat", "auth_time", "nonce", "acr", "amr", "azp", "sid", "at_hash", "name", "given_name", "family_name",
 			"middle_name", "nickname", "preferred_username", "profile", "picture", "website", "gender", "birthdate", "zoneinfo", "locale", "updated_at",
 			"email", "email_verified", "groups"}}

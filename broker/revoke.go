@@ -13,8 +13,9 @@ import (
 	"github.com/handstamp/handstamp/tokens"
 )
 
-// revoke ends the whole grant behind a refresh or access token (RFC 7009 §2.1).
-// "200" is said only after the commit; a token that means nothing to us gets it too.
+// revoke ends what is behind a refresh or access token (RFC 7009 §2.1): a person's whole
+// grant, or a machine's one token. "200" is said only after the commit; a token that
+// means nothing to us gets it too.
 func (b *Broker) revoke(c *gin.Context) error {
 	form, _, client, err := b.clientRequest(c)
 	if err != nil {
@@ -24,18 +25,18 @@ func (b *Broker) revoke(c *gin.Context) error {
 	if raw == "" {
 		return oauth.E(oauth.InvalidRequest, "token is missing")
 	}
-	g, err := b.grantOf(c.Request.Context(), raw)
+	owner, end, err := b.revocable(c.Request.Context(), raw)
 	switch {
-	case errors.Is(err, storage.ErrNotFound), errors.Is(err, storage.ErrRevoked), errors.Is(err, storage.ErrExpired), errors.Is(err, tokens.ErrInvalid):
+	case errors.Is(err, storage.ErrNotFound), errors.Is(err, tokens.ErrInvalid):
 		c.Status(http.StatusOK)
 		c.Writer.WriteHeaderNow()
 		return nil
 	case err != nil:
 		return unavailable(err)
-	case g.ClientID != client.ID:
-		return oauth.E(oauth.InvalidGrant, "the token was issued to another client").Because(reason("revocation of a token of " + g.ClientID))
+	case owner != client.ID:
+		return oauth.E(oauth.InvalidGrant, "the token was issued to another client").Because(reason("revocation of a token of " + owner))
 	}
-	if err := b.db.RevokeGrant(c.Request.Context(), actor(c, "client", client.ID), g.ID, "revoked by the client"); err != nil {
+	if err := end(c.Request.Context(), actor(c, "client", client.ID)); err != nil {
 		return unavailable(err)
 	}
 	c.Status(http.StatusOK)
@@ -43,15 +44,29 @@ func (b *Broker) revoke(c *gin.Context) error {
 	return nil
 }
 
-// grantOf finds the grant that a token of either kind belongs to; token_type_hint is
-// not needed, since the two look different (RFC 7009 §2.1).
-func (b *Broker) grantOf(ctx context.Context, raw string) (*storage.Grant, error) {
+// revocable finds the client that a token was issued to, and what ends it;
+// token_type_hint is not needed, since the kinds look different (RFC 7009 §2.1).
+func (b *Broker) revocable(ctx context.Context, raw string) (owner string, end func(context.Context, storage.Actor) error, err error) {
+	grantID := ""
 	if strings.HasPrefix(raw, "hsr_") {
-		return b.db.GrantByRefresh(ctx, raw)
+		g, err := b.db.GrantByRefresh(ctx, raw)
+		if err != nil {
+			return "", nil, err
+		}
+		owner, grantID = g.ClientID, g.ID
+	} else {
+		claims, err := b.verifier.AccessForAnyAudience(ctx, raw)
+		if err != nil {
+			return "", nil, err
+		}
+		owner, grantID = claims.ClientID, claims.GrantID()
+		if grantID == "" {
+			return owner, func(ctx context.Context, a storage.Actor) error {
+				return b.db.RevokeToken(ctx, a, claims.ID, owner, claims.ExpiresAt)
+			}, nil
+		}
 	}
-	claims, err := b.verifier.AccessForAnyAudience(ctx, raw)
-	if err != nil {
-		return nil, err
-	}
-	return b.db.Grant(ctx, claims.GrantID())
+	return owner, func(ctx context.Context, a storage.Actor) error {
+		return b.db.RevokeGrant(ctx, a, grantID, "revoked by the client")
+	}, nil
 }

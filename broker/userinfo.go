@@ -43,32 +43,22 @@ func (b *Broker) userinfo(c *gin.Context) error {
 	return nil
 }
 
-// liveGrant finds the grant behind an access token and asks admit() about it.
+// liveGrant finds the grant behind an access token, if it is still worth something.
 func (b *Broker) liveGrant(c *gin.Context, claims *tokens.Claims) (*storage.Grant, error) {
-	g, err := b.db.Grant(c.Request.Context(), claims.GrantID())
+	dir := b.dir.Load()
+	if client, ok := dir.Client(claims.ClientID); ok {
+		rec(c).client = client.ID
+		if !allowOrigin(c, client) {
+			return nil, invalidToken("this origin is not registered for the client", nil)
+		}
+	}
+	g, err := b.grantBehind(c.Request.Context(), dir, claims)
+	var dead worthless
 	switch {
-	case errors.Is(err, storage.ErrNotFound), errors.Is(err, storage.ErrRevoked), errors.Is(err, storage.ErrDisabled):
-		return nil, invalidToken("the access token was revoked", err)
+	case errors.As(err, &dead):
+		return nil, invalidToken("the access token was revoked", dead)
 	case err != nil:
 		return nil, unavailable(err)
-	case g.ClientID != claims.ClientID || g.User.Subject != claims.Subject:
-		return nil, invalidToken("the access token is not valid", reason("token and grant disagree"))
-	}
-	dir := b.dir.Load()
-	client, ok := dir.Client(g.ClientID)
-	if !ok {
-		return nil, invalidToken("the access token was revoked", reason("the client is gone"))
-	}
-	rec(c).client = client.ID
-	if !allowOrigin(c, client) {
-		return nil, invalidToken("this origin is not registered for the client", nil)
-	}
-	refusal, err := grant.StillAdmitted(c.Request.Context(), b.db, dir.Snapshot, client, g)
-	if err != nil {
-		return nil, err
-	}
-	if refusal != nil {
-		return nil, invalidToken("the access token was revoked", reason(refusal.ForOperator))
 	}
 	return g, nil
 }

@@ -48,6 +48,7 @@ const (
 	AuditCodeWrongBinding = "code_wrong_binding"
 	AuditRefreshReused    = "refresh_reuse"
 	AuditGrantRevoked     = "grant_revoked"
+	AuditTokenRevoked     = "token_revoked"
 	AuditKeysChanged      = "signing_keys_changed"
 	AuditResealed         = "resealed"
 )

@@ -26,6 +26,8 @@ type Refresh struct {
 	Generation int64
 	Current    bool // false: a successor exists
 	Offline    bool
+	IssuedAt   time.Time // of this generation
+	ExpiresAt  time.Time // unless it is rotated before
 	Grant      Grant
 	Identity   Identity // as the provider last told
 }
@@ -186,6 +188,7 @@ func (d *DB) lookUp(ctx context.Context, raw string) (*family, *Refresh, error) 
 		return nil, nil, ErrNotFound
 	}
 	r.FamilyID, r.Current, r.Offline = f.id, f.generation == t.generation, f.offline
+	r.IssuedAt, r.ExpiresAt = fromMicros(f.rotatedAt), fromMicros(min(f.idleAt, f.expiresAt))
 	if r.Grant.Claims, err = d.openClaims("grants", r.Grant.ID, grantClaims); err != nil {
 		return nil, nil, err
 	}

@@ -56,3 +56,12 @@ type Claims struct {
 
 	notBefore time.Time
 }
+
+// MachineSubject is the sub of a client that acts for itself. No person's sub begins
+// like it, so a client can never be taken for one (RFC 9700 §4.15).
+func MachineSubject(clientID string) string { return "client:" + clientID }
+
+// Machine tells whether the token is a client's own, with no person behind it.
+func (c *Claims) Machine() bool {
+	return c.ClientID != "" && c.Subject == MachineSubject(c.ClientID)
+}

@@ -34,6 +34,7 @@ func (c *compiler) client(i int) {
 	c.clientURIs(cl, at)
 	c.clientGrants(cl, at)
 	c.clientScopes(cl, at)
+	c.clientMachine(cl, at)
 	at.notEmpty("providers", cl.Providers, "every provider")
 	c.known(at, "providers", "provider", cl.Providers, c.slugs)
 	if cl.IDTokenAlg != "" {
@@ -47,6 +48,9 @@ func (c *compiler) clientCredentials(cl *Client, at report) {
 		if len(cl.Secrets) > 0 {
 			at.at("secrets").say("a public client has no secrets: whoever has the app has them", "remove secrets, or public: true")
 		}
+		if cl.JWKS != "" || cl.JWKSURI != "" {
+			at.at(keysSetting(cl)).say("a public client has no keys: whoever has the app has them", "remove them, or public: true")
+		}
 		if cl.AuthMethod == "" {
 			cl.AuthMethod = AuthNone
 		}
@@ -58,14 +62,22 @@ func (c *compiler) clientCredentials(cl *Client, at report) {
 		}
 		return
 	}
+	if cl.AuthMethod == "" && keysSetting(cl) != "" {
+		cl.AuthMethod = AuthKey
+	}
 	if cl.AuthMethod != "" {
-		at.oneOf("auth_method", &cl.AuthMethod, AuthBasic, AuthPost, AuthNone)
+		at.oneOf("auth_method", &cl.AuthMethod, AuthBasic, AuthPost, AuthKey, AuthNone)
 	}
 	switch {
+	case cl.AuthMethod == AuthKey:
+		c.clientKeys(cl, at)
+		return
+	case keysSetting(cl) != "":
+		at.at("auth_method").say("the client has keys but would not use them", "auth_method: private_key_jwt, or remove "+keysSetting(cl))
 	case cl.AuthMethod == AuthNone:
 		at.at("auth_method").say("only a public client goes without a secret", "add public: true, or remove auth_method")
 	case len(cl.Secrets) == 0:
-		at.at("secrets").say("a client that is not public needs a secret", "for example secrets: [\"${"+envName(cl.ID)+"_SECRET}\"]; for a browser or native app say public: true")
+		at.at("secrets").say("a client that is not public needs a secret or keys", "for example secrets: [\"${"+envName(cl.ID)+"_SECRET}\"]; for a browser or native app say public: true")
 	case len(cl.Secrets) > 2:
 		at.at("secrets").say("at most two secrets can be live", "keep the new and the previous one")
 	}
@@ -120,20 +132,17 @@ func uriHint(uri string, check func(string) error) string {
 
 func (c *compiler) clientGrants(cl *Client, at report) {
 	at.oneOf("refresh_tokens", &cl.RefreshTokens, RefreshNone, RefreshOnline, RefreshOffline)
-	at.notEmpty("grant_types", cl.GrantTypes, "what refresh_tokens implies")
+	at.notEmpty("grant_types", cl.GrantTypes, "what the other settings imply")
 	if len(cl.GrantTypes) == 0 {
-		cl.GrantTypes = []string{GrantCode}
-		if cl.RefreshTokens != RefreshNone {
-			cl.GrantTypes = append(cl.GrantTypes, GrantRefresh)
-		}
+		cl.GrantTypes = impliedGrants(cl)
 	}
 	for i, g := range cl.GrantTypes {
 		where := at.item("grant_types", i)
 		switch {
 		case g == "implicit" || g == "password":
 			where.say(g+" is not offered: OAuth 2.1 removed it", "use authorization_code with PKCE")
-		case g != GrantCode && g != GrantRefresh:
-			where.say("there is no grant type "+quoted(g), choose(g, []string{GrantCode, GrantRefresh}))
+		case g != GrantCode && g != GrantRefresh && g != GrantClient:
+			where.say("there is no grant type "+quoted(g), choose(g, []string{GrantCode, GrantRefresh, GrantClient}))
 		case slices.Index(cl.GrantTypes, g) < i:
 			where.say(g+" stands twice in this list", "remove one")
 		case g == GrantRefresh && cl.RefreshTokens == RefreshNone:
@@ -150,6 +159,12 @@ func (c *compiler) clientGrants(cl *Client, at report) {
 
 func (c *compiler) clientScopes(cl *Client, at report) {
 	at.notEmpty("scopes", cl.Scopes, "openid, profile and email")
+	if !cl.forPeople() {
+		if len(cl.Scopes) > 0 {
+			at.at("scopes").say("scopes are what an app may ask people for, and nobody signs in to this client", "what a machine may do stands in machine_scopes")
+		}
+		return
+	}
 	if len(cl.Scopes) == 0 {
 		cl.Scopes = []string{"openid", "profile", "email"}
 		if cl.RefreshTokens == RefreshOffline {

@@ -3,15 +3,37 @@ package directory
 import (
 	"crypto/sha256"
 	"crypto/subtle"
+
+	"github.com/handstamp/handstamp/tokens"
 )
 
 // compiledClient is what requests ask of a client, made ready once.
 type compiledClient struct {
-	scopes    map[string]*Resource // what it may ask for; nil for identity scopes
-	resources map[string]bool      // the APIs it may name
+	reach                          // what it may ask people for
+	machine   reach                // what it may do for itself
+	keys      tokens.KeySet        // of private_key_jwt, where the settings hold them
 	providers map[string]bool      // nil: every provider
 	chooser   []*Provider          // enabled and allowed, in the order of the document
 	digests   [2][sha256.Size]byte // of the live secrets; all zeros, which no text hashes to, where there is none
+}
+
+// reach is a set of scopes and the APIs that they open.
+type reach struct {
+	scopes    map[string]*Resource // nil for identity scopes
+	resources map[string]bool      // the APIs that may be named
+}
+
+// reach makes the set of some scopes.
+func (s *Snapshot) reach(scopes []string) reach {
+	to := reach{scopes: map[string]*Resource{}, resources: map[string]bool{}}
+	for _, name := range scopes {
+		owner := s.resourceOf[name]
+		to.scopes[name] = owner
+		if owner != nil {
+			to.resources[owner.ID] = true
+		}
+	}
+	return to
 }
 
 // UnknownClient stands in for a client that does not exist, so that refusing it
@@ -33,15 +55,15 @@ func (c *Client) secretMatches(secret string, equal func(a, b []byte) int) bool 
 	return match == 1
 }
 
+// Keys are the public keys that the settings hold for private_key_jwt; nil where the
+// client publishes them at JWKSURI, or has none.
+func (c *Client) Keys() tokens.KeySet { return c.compiled.keys }
+
 // compileClient makes the ready form; the snapshot's providers and resources exist.
 func compileClient(c *Client, s *Snapshot) compiledClient {
-	ready := compiledClient{scopes: map[string]*Resource{}, resources: map[string]bool{}}
-	for _, name := range c.Scopes {
-		owner := s.resourceOf[name]
-		ready.scopes[name] = owner
-		if owner != nil {
-			ready.resources[owner.ID] = true
-		}
+	ready := compiledClient{reach: s.reach(c.Scopes), machine: s.reach(c.MachineScopes)}
+	if c.JWKS != "" {
+		ready.keys, _ = tokens.ParseKeySet([]byte(c.JWKS)) // it was parsed when it was checked
 	}
 	if c.DefaultResource != "" {
 		ready.resources[c.DefaultResource] = true

@@ -49,7 +49,8 @@ type Provider struct {
 	InternalID string `yaml:"-" json:"-"` // storage's id of the slug, see Snapshot.BindInternalIDs
 }
 
-// Client is an app that people sign in to.
+// Client is an app that people sign in to, a machine that acts for itself, or an API
+// that asks about tokens.
 type Client struct {
 	ID        string `yaml:"id" json:"id"` // [a-z0-9-._], compared byte for byte
 	Name      string `yaml:"name" json:"name"`
@@ -62,7 +63,9 @@ type Client struct {
 	FirstParty bool               `yaml:"first_party" json:"first_party"` // one's own app: no consent page
 	Explain    bool               `yaml:"explain" json:"explain"`         // userinfo tells which rule gave what; for apps one trusts
 	Secrets    []providers.Secret `yaml:"secrets" json:"-"`               // at most two live ones, for rotation; a Snapshot keeps digests only
-	AuthMethod string             `yaml:"auth_method" json:"auth_method"` // client_secret_basic, client_secret_post, none; empty: both with a secret
+	AuthMethod string             `yaml:"auth_method" json:"auth_method"` // client_secret_basic, client_secret_post, private_key_jwt, none; empty: what fits secrets or keys
+	JWKS       string             `yaml:"jwks" json:"jwks"`               // private_key_jwt: its public keys, as the JSON of a key set
+	JWKSURI    string             `yaml:"jwks_uri" json:"jwks_uri"`       // or where it publishes them
 
 	RedirectURIs           []string `yaml:"redirect_uris" json:"redirect_uris"`
 	PostLogoutRedirectURIs []string `yaml:"post_logout_redirect_uris" json:"post_logout_redirect_uris"`
@@ -70,12 +73,15 @@ type Client struct {
 
 	Providers       []string `yaml:"providers" json:"providers"`               // slugs; empty: every provider
 	Scopes          []string `yaml:"scopes" json:"scopes"`                     // what it may ask for; empty: openid profile email
-	GrantTypes      []string `yaml:"grant_types" json:"grant_types"`           // empty: authorization_code, and refresh_token where allowed
+	GrantTypes      []string `yaml:"grant_types" json:"grant_types"`           // empty: what the other settings imply, see impliedGrants
 	PKCE            string   `yaml:"pkce" json:"pkce"`                         // required, optional (confidential clients only)
 	RefreshTokens   string   `yaml:"refresh_tokens" json:"refresh_tokens"`     // none, online (dies with the session), offline (survives sign-out)
 	DefaultResource string   `yaml:"default_resource" json:"default_resource"` // the audience where a request names none
 	IDTokenClaims   []string `yaml:"id_token_claims" json:"id_token_claims"`   // claims to put into the ID token, besides userinfo
 	IDTokenAlg      string   `yaml:"id_token_alg" json:"id_token_alg"`         // empty: RS256
+
+	MachineScopes []string `yaml:"machine_scopes" json:"machine_scopes"` // what it may do for itself, by client_credentials; rules speak about people
+	Introspects   []string `yaml:"introspects" json:"introspects"`       // audiences whose access tokens it may ask about: an API's own
 
 	compiled compiledClient
 }
@@ -108,6 +114,7 @@ func (d Document) clone() Document {
 		c.Secrets, c.RedirectURIs, c.PostLogoutRedirectURIs = slices.Clone(c.Secrets), slices.Clone(c.RedirectURIs), slices.Clone(c.PostLogoutRedirectURIs)
 		c.AllowedOrigins, c.Providers, c.Scopes = slices.Clone(c.AllowedOrigins), slices.Clone(c.Providers), slices.Clone(c.Scopes)
 		c.GrantTypes, c.IDTokenClaims = slices.Clone(c.GrantTypes), slices.Clone(c.IDTokenClaims)
+		c.MachineScopes, c.Introspects = slices.Clone(c.MachineScopes), slices.Clone(c.Introspects)
 	}
 	for i := range d.Resources {
 		d.Resources[i].Scopes = slices.Clone(d.Resources[i].Scopes)
@@ -163,8 +170,10 @@ const (
 
 	AuthBasic = "client_secret_basic"
 	AuthPost  = "client_secret_post"
+	AuthKey   = "private_key_jwt"
 	AuthNone  = "none"
 
 	GrantCode    = "authorization_code"
 	GrantRefresh = "refresh_token"
+	GrantClient  = "client_credentials"
 )

@@ -32,7 +32,7 @@ func (s *Snapshot) Target(c *Client, resources, scopes []string) (Target, *oauth
 	if slices.ContainsFunc(scopes, func(name string) bool { return strings.HasPrefix(name, reserved) }) {
 		return Target{}, oauth.E(oauth.InvalidScope, "the client may not ask for this scope")
 	}
-	r, err := s.resourceFor(c, resources, scopes)
+	r, err := s.resourceFor(c, c.compiled.reach, resources, scopes)
 	if err != nil {
 		return Target{}, err
 	}
@@ -53,7 +53,7 @@ func (s *Snapshot) Target(c *Client, resources, scopes []string) (Target, *oauth
 }
 
 // resourceFor finds the API that a request is about; nil means the issuer only.
-func (s *Snapshot) resourceFor(c *Client, resources, scopes []string) (*Resource, *oauth.Error) {
+func (s *Snapshot) resourceFor(c *Client, may reach, resources, scopes []string) (*Resource, *oauth.Error) {
 	named, issuer := "", false
 	for _, id := range resources {
 		switch {
@@ -61,7 +61,7 @@ func (s *Snapshot) resourceFor(c *Client, resources, scopes []string) (*Resource
 			issuer = true
 		case named != "" && named != id:
 			return nil, oauth.E(oauth.InvalidTarget, "a token is for one resource: ask for them one after the other")
-		case !c.compiled.resources[id]:
+		case !may.resources[id]:
 			return nil, oauth.E(oauth.InvalidTarget, "the resource is unknown, or this client may not use it")
 		default:
 			named = id
@@ -72,7 +72,7 @@ func (s *Snapshot) resourceFor(c *Client, resources, scopes []string) (*Resource
 	}
 	var owner *Resource
 	for _, name := range scopes {
-		switch r := c.compiled.scopes[name]; {
+		switch r := may.scopes[name]; {
 		case r == nil || r == owner:
 		case owner != nil:
 			return nil, oauth.E(oauth.InvalidTarget, "the scopes belong to "+owner.ID+" and "+r.ID+": name one of them with resource")

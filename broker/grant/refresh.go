@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/handstamp/handstamp/broker/directory"
 	"github.com/handstamp/handstamp/broker/oauth"
 	"github.com/handstamp/handstamp/storage"
 )
@@ -71,7 +72,7 @@ func again(ctx context.Context, r *Request, f *storage.Refresh) (storage.GrantUp
 	if !ok {
 		return none, revoke(ctx, r, g.ID, "the provider of the grant is gone")
 	}
-	if limit := r.Desk.Life.upstreamAge(p); limit > 0 && r.Desk.Now().Sub(f.Identity.ClaimsAt) > limit {
+	if r.Desk.stale(p, f) {
 		return none, oauth.E(oauth.InvalidGrant, "the person must sign in again").Because(reason("the upstream answer is older than max_upstream_age"))
 	}
 	if g.Snapshot == basis(r.Snapshot, f.Identity.ClaimsAt) {
@@ -87,6 +88,33 @@ func again(ctx context.Context, r *Request, f *storage.Refresh) (storage.GrantUp
 	}
 	g.Scopes, g.Audience, g.Roles, g.Claims, g.Trace, g.Snapshot = d.Scopes, d.Target.Audience, d.Roles, d.Claims, d.Trace, d.Basis
 	return storage.GrantUpdate{Changed: true, Scopes: g.Scopes, Audience: g.Audience, Roles: g.Roles, Claims: g.Claims, Trace: g.Trace, Snapshot: g.Snapshot}, nil
+}
+
+// stale tells whether the upstream's answer is too old for rules to work on.
+func (d *Desk) stale(p *directory.Provider, f *storage.Refresh) bool {
+	limit := d.Life.upstreamAge(p)
+	return limit > 0 && d.Now().Sub(f.Identity.ClaimsAt) > limit
+}
+
+// Usable tells without using it whether a refresh token would be accepted now: "" if
+// so, else the reason for the operator.
+func (d *Desk) Usable(ctx context.Context, s *directory.Snapshot, c *directory.Client, f *storage.Refresh) (string, error) {
+	p, ok := s.ProviderByID(f.Grant.ProviderID)
+	switch {
+	case !f.Current:
+		return "the refresh token has a successor", nil
+	case !c.AllowsGrant(directory.GrantRefresh):
+		return "client " + c.ID + " may not refresh any more", nil
+	case !ok:
+		return "the provider of the grant is gone", nil
+	case d.stale(p, f):
+		return "the upstream answer is older than max_upstream_age", nil
+	}
+	refusal, err := StillAdmitted(ctx, d.DB, s, c, &f.Grant)
+	if err != nil || refusal == nil {
+		return "", err
+	}
+	return refusal.ForOperator, nil
 }
 
 // resourcesOf reads the resource back from the audience that was granted.
