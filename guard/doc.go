@@ -34,6 +34,12 @@
 // is configured otherwise, and never more than an hour. Where that is too long for
 // one operation, let it ask the broker's userinfo endpoint with the same token.
 //
+// # Step-up
+//
+// RequireAuth with MaxAge or ACR protects what needs a sign-in that is young or
+// strong. It answers with the challenge of RFC 9470, from which an app knows how to
+// send the person to the broker once more.
+//
 // # Other frameworks
 //
 // Package ginguard does the same for gin. For anything else, Checker looks at an

@@ -18,6 +18,7 @@ import (
 type Guard struct {
 	audience string
 	realm    string
+	now      func() time.Time
 	verifier tokens.Verifier
 	remote   *remoteKeys // nil with WithKeys
 	count    counters
@@ -42,7 +43,7 @@ func New(issuer, audience string, opts ...Option) (*Guard, error) {
 			return nil, fmt.Errorf("guard: %w", err)
 		}
 	}
-	g := &Guard{audience: audience, realm: s.realm}
+	g := &Guard{audience: audience, realm: s.realm, now: s.now}
 	keys := s.keys
 	if keys == nil {
 		g.remote = newRemoteKeys(issuer, hardened(s.client), s.now)
@@ -128,7 +129,10 @@ func WithRealm(realm string) Option {
 //
 // A CORS preflight carries no token, so CORS middleware belongs outside of Require.
 func (g *Guard) Require(scopes ...string) func(http.Handler) http.Handler {
-	check := g.Checker(scopes...)
+	return wrap(g.Checker(scopes...))
+}
+
+func wrap(check func(*http.Request) (*Token, *Refusal)) func(http.Handler) http.Handler {
 	return func(next http.Handler) http.Handler {
 		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 			token, refusal := check(r)
@@ -144,24 +148,30 @@ func (g *Guard) Require(scopes ...string) func(http.Handler) http.Handler {
 // Checker is Require for other frameworks. The function that it returns gives the
 // token of a request, or the refusal to answer it with; exactly one of them is nil.
 func (g *Guard) Checker(scopes ...string) func(*http.Request) (*Token, *Refusal) {
-	need := mustScopes(scopes)
-	return func(r *http.Request) (*Token, *Refusal) {
-		raw, refusal := bearer(r.Header)
-		if refusal != nil {
-			return nil, g.refuse(refusal, need)
-		}
-		token, err := g.verify(r.Context(), raw)
-		if err != nil {
-			return nil, g.refuse(explain(err), need)
-		}
-		for _, scope := range need {
-			if !token.HasScope(scope) {
-				return nil, g.refuse(insufficientScope(), need)
-			}
-		}
-		g.count.accepted.Add(1)
-		return token, nil
+	return g.AuthChecker(Scopes(scopes...))
+}
+
+// check looks at a request: the token, then its scopes, which signing in again would
+// not change, then the sign-in behind it.
+func (g *Guard) check(r *http.Request, need *needs) (*Token, *Refusal) {
+	raw, refusal := bearer(r.Header)
+	if refusal != nil {
+		return nil, g.refuse(refusal, need)
 	}
+	token, err := g.verify(r.Context(), raw)
+	if err != nil {
+		return nil, g.refuse(explain(err), need)
+	}
+	for _, scope := range need.scopes {
+		if !token.HasScope(scope) {
+			return nil, g.refuse(insufficientScope(), need)
+		}
+	}
+	if refusal := g.missing(token, need); refusal != nil {
+		return nil, g.refuse(refusal, need)
+	}
+	g.count.accepted.Add(1)
+	return token, nil
 }
 
 // Verify checks a bare token and returns what it says, whatever its scopes are.
@@ -183,7 +193,7 @@ func (g *Guard) verify(ctx context.Context, raw string) (*Token, error) {
 		return nil, err
 	}
 	return &Token{Subject: c.Subject, ClientID: c.ClientID, Scopes: c.Scopes, Roles: c.Roles,
-		SessionID: c.SessionID, ID: c.ID, IssuedAt: c.IssuedAt, ExpiresAt: c.ExpiresAt, Claims: c.Extra}, nil
+		AuthTime: c.AuthTime, ACR: c.ACR, AMR: c.AMR, SessionID: c.SessionID, ID: c.ID, IssuedAt: c.IssuedAt, ExpiresAt: c.ExpiresAt, Claims: c.Extra}, nil
 }
 
 // Ready returns nil when tokens can be checked: it fetches the keys unless they are
@@ -201,6 +211,7 @@ type Stats struct {
 	Missing     uint64 // requests without a token, or with a malformed one
 	Invalid     uint64 // tokens that were refused
 	Forbidden   uint64 // valid tokens without the needed scopes
+	TooWeak     uint64 // valid tokens whose sign-in was too old or too weak
 	Unavailable uint64 // tokens that could not be checked, for want of keys
 
 	KeyFetches   uint64    // times that keys were asked for
@@ -217,6 +228,7 @@ func (g *Guard) Stats() Stats {
 		Missing:     g.count.missing.Load(),
 		Invalid:     g.count.invalid.Load(),
 		Forbidden:   g.count.forbidden.Load(),
+		TooWeak:     g.count.tooWeak.Load(),
 		Unavailable: g.count.unavailable.Load(),
 	}
 	if g.remote != nil {
@@ -225,7 +237,7 @@ func (g *Guard) Stats() Stats {
 	return s
 }
 
-type counters struct{ accepted, missing, invalid, forbidden, unavailable atomic.Uint64 }
+type counters struct{ accepted, missing, invalid, forbidden, tooWeak, unavailable atomic.Uint64 }
 
 func (c *counters) failed(status int) {
 	switch status {

@@ -15,7 +15,7 @@ import (
 // Refusal says why a request is not let through, and how to answer it (RFC 6750 §3).
 type Refusal struct {
 	Status      int           // 400, 401, 403 or 503
-	Code        string        // invalid_token, insufficient_scope, … for programs
+	Code        string        // invalid_token, insufficient_scope, insufficient_user_authentication, … for programs
 	Description string        // one sentence for a developer; nothing of the request is in it
 	Challenge   string        // the WWW-Authenticate header, "" with 503
 	RetryAfter  time.Duration // with 503
@@ -62,6 +62,7 @@ const (
 	invalidReq    = "invalid_request"
 	invalidTok    = "invalid_token"
 	tooFewScopes  = "insufficient_scope"
+	weakSignIn    = "insufficient_user_authentication" // RFC 9470 §3
 	tryAgainLater = "temporarily_unavailable"
 )
 
@@ -100,10 +101,12 @@ func explain(err error) *Refusal {
 }
 
 // refuse counts a refusal and writes its challenge.
-func (g *Guard) refuse(r *Refusal, need []string) *Refusal {
+func (g *Guard) refuse(r *Refusal, need *needs) *Refusal {
 	switch r.Code {
 	case missingToken, invalidReq:
 		g.count.missing.Add(1)
+	case weakSignIn:
+		g.count.tooWeak.Add(1)
 	default:
 		g.count.failed(r.Status)
 	}
@@ -124,7 +127,10 @@ func (g *Guard) refuse(r *Refusal, need []string) *Refusal {
 		param("error", r.Code)
 		param("error_description", r.Description)
 	}
-	param("scope", strings.Join(need, " "))
+	param("scope", strings.Join(need.scopes, " "))
+	if r.Code == weakSignIn {
+		need.stepUp(param)
+	}
 	r.Challenge = strings.TrimSpace(b.String())
 	return r
 }

@@ -14,6 +14,10 @@ type Token struct {
 	Scopes   []string // what the app may do for the person
 	Roles    []string // what the person is here
 
+	AuthTime time.Time // when the person last proved who they are; zero when nobody said
+	ACR      string    // how surely, as the identity provider calls it, or ""
+	AMR      []string  // and by which methods, such as "pwd" and "otp"
+
 	SessionID string // sid, "" without a browser session
 	ID        string // jti, unique
 	IssuedAt  time.Time

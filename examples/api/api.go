@@ -1,8 +1,9 @@
 // Package api is a small internal API that trusts Handstamp's access tokens. It
 // imports nothing of Handstamp but the guard.
 //
-//	GET  /items   needs the scope items:read
-//	POST /items   needs the scope items:write
+//	GET    /items   needs the scope items:read
+//	POST   /items   needs the scope items:write
+//	DELETE /items   needs the scope items:write, and a sign-in not older than 5 minutes
 //
 // The guard checks each token by itself: no request here makes a request there.
 package api
@@ -13,6 +14,7 @@ import (
 	"net/http"
 	"strings"
 	"sync"
+	"time"
 
 	"github.com/handstamp/handstamp/guard"
 )
@@ -44,13 +46,14 @@ func Handler(g *guard.Guard) http.Handler {
 	mux := http.NewServeMux()
 	mux.Handle("GET /items", g.Require("items:read")(http.HandlerFunc(s.list)))
 	mux.Handle("POST /items", g.Require("items:write")(http.HandlerFunc(s.add)))
+	mux.Handle("DELETE /items", g.RequireAuth(guard.Scopes("items:write"), guard.MaxAge(5*time.Minute))(http.HandlerFunc(s.empty)))
 	mux.HandleFunc("GET /livez", func(w http.ResponseWriter, _ *http.Request) {
 		answer(w, http.StatusOK, map[string]string{"status": "ok"})
 	})
 	mux.HandleFunc("/", func(w http.ResponseWriter, r *http.Request) {
 		if r.URL.Path == "/items" {
-			w.Header().Set("Allow", "GET, HEAD, POST")
-			refuse(w, http.StatusMethodNotAllowed, "items can be read and added")
+			w.Header().Set("Allow", "GET, HEAD, POST, DELETE")
+			refuse(w, http.StatusMethodNotAllowed, "items can be read, added and deleted")
 			return
 		}
 		refuse(w, http.StatusNotFound, "there is nothing at this address")
@@ -69,7 +72,7 @@ const room = 100 // items that fit
 func (s *shelf) list(w http.ResponseWriter, r *http.Request) {
 	token, _ := guard.From(r.Context())
 	s.mu.Lock()
-	items := append([]string(nil), s.items...)
+	items := append([]string{}, s.items...)
 	s.mu.Unlock()
 	answer(w, http.StatusOK, map[string]any{"items": items, "asked_by": caller(token)})
 }
@@ -89,6 +92,17 @@ func (s *shelf) add(w http.ResponseWriter, r *http.Request) {
 	}
 	s.items = append(s.items, name)
 	answer(w, http.StatusCreated, map[string]any{"added": name, "asked_by": caller(token)})
+}
+
+// empty takes everything off the shelf: what cannot be undone asks for a person who
+// has just shown who they are.
+func (s *shelf) empty(w http.ResponseWriter, r *http.Request) {
+	token, _ := guard.From(r.Context())
+	s.mu.Lock()
+	n := len(s.items)
+	s.items = nil
+	s.mu.Unlock()
+	answer(w, http.StatusOK, map[string]any{"deleted": n, "asked_by": caller(token)})
 }
 
 // caller is what the token says about who asks and through which app.

@@ -6,6 +6,7 @@ import (
 	"os/exec"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/handstamp/handstamp/examples/api"
 	"github.com/handstamp/handstamp/guard/guardtest"
@@ -17,6 +18,7 @@ func TestTheAPIAsksForTheScopeOfEachDoor(t *testing.T) {
 	issuer := guardtest.New(t)
 	h := api.Handler(issuer.Guard(audience))
 	read, write := issuer.Token("usr_alice", "items:read"), issuer.Token("usr_alice", "items:read items:write")
+	old := issuer.Token("usr_alice", "items:read items:write", guardtest.SignedInAgo(10*time.Minute))
 	for _, tc := range []struct {
 		method, path, token, body string
 		status                    int
@@ -32,7 +34,12 @@ func TestTheAPIAsksForTheScopeOfEachDoor(t *testing.T) {
 		{"POST", "/items", write, `{"name":"x","owner":"bob"}`, 400, "", "name", "a field that means nothing here"},
 		{"POST", "/items", write, `{"name":"x"}{"name":"y"}`, 400, "", "name", "two bodies"},
 		{"POST", "/items", write, `{"name":"` + strings.Repeat("x", 5<<10) + `"}`, 400, "", "name", "too large"},
-		{"DELETE", "/items", write, "", 405, "", "method_not_allowed", "no such door"},
+		{"PATCH", "/items", write, "", 405, "", "method_not_allowed", "no such door"},
+		{"DELETE", "/items", read, "", 403, `error="insufficient_scope"`, "insufficient_scope", "reading is not deleting"},
+		{"DELETE", "/items", old, "", 401, `error="insufficient_user_authentication"`, "insufficient_user_authentication", "signed in too long ago"},
+		{"DELETE", "/items", old, "", 401, `max_age="300"`, "", "and this is how young it has to be"},
+		{"DELETE", "/items", write, "", 200, "", `"deleted":4`, "signed in just now"},
+		{"GET", "/items", read, "", 200, "", `"items":[]`, "nothing is left"},
 		{"GET", "/elsewhere", "", "", 404, "", "not_found", "no such place"},
 		{"GET", "/livez", "", "", 200, "", "ok", "for a balancer"},
 	} {

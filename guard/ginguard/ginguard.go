@@ -5,6 +5,8 @@
 package ginguard
 
 import (
+	"net/http"
+
 	"github.com/gin-gonic/gin"
 
 	"github.com/handstamp/handstamp/guard"
@@ -13,8 +15,17 @@ import (
 // Require lets a request through when it bears a valid token with all of scopes,
 // and answers and aborts it otherwise. Like guard.Require it panics, at start, on
 // a scope that is none.
-func Require(g *guard.Guard, scopes ...string) gin.HandlerFunc {
-	check := g.Checker(scopes...)
+func Require(g *guard.Guard, scopes ...string) gin.HandlerFunc { return handler(g.Checker(scopes...)) }
+
+// RequireAuth is guard.RequireAuth for gin: with guard.MaxAge and guard.ACR it also
+// asks for a sign-in that is young or strong enough.
+//
+//	r.DELETE("/items", ginguard.RequireAuth(g, guard.Scopes("items:write"), guard.MaxAge(5*time.Minute)), deleteItems)
+func RequireAuth(g *guard.Guard, needs ...guard.Need) gin.HandlerFunc {
+	return handler(g.AuthChecker(needs...))
+}
+
+func handler(check func(*http.Request) (*guard.Token, *guard.Refusal)) gin.HandlerFunc {
 	return func(c *gin.Context) {
 		token, refusal := check(c.Request)
 		if refusal != nil {

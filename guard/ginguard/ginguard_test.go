@@ -5,6 +5,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"testing"
+	"time"
 
 	"github.com/gin-gonic/gin"
 
@@ -56,6 +57,33 @@ func TestGinAnswersLikeNetHTTP(t *testing.T) {
 	}
 	if after != 1 {
 		t.Errorf("the handler ran %d times: a refusal must abort", after)
+	}
+}
+
+func TestGinAsksForAStrongSignInLikeNetHTTP(t *testing.T) {
+	issuer := guardtest.New(t)
+	g := issuer.Guard(audience)
+	needs := []guard.Need{guard.Scopes("items:write"), guard.MaxAge(5 * time.Minute), guard.ACR("phr")}
+	ran := 0
+	r := gin.New()
+	r.DELETE("/items", ginguard.RequireAuth(g, needs...), func(c *gin.Context) { ran++; c.Status(204) })
+	plain := g.RequireAuth(needs...)(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(204) }))
+	for why, token := range map[string]string{
+		"old":  issuer.Token("u", "items:write", guardtest.ACR("phr"), guardtest.SignedInAgo(time.Hour)),
+		"weak": issuer.Token("u", "items:write"),
+		"good": issuer.Token("u", "items:write", guardtest.ACR("phr")),
+	} {
+		req := httptest.NewRequest("DELETE", "/items", nil)
+		req.Header.Set("Authorization", "Bearer "+token)
+		a, b := httptest.NewRecorder(), httptest.NewRecorder()
+		r.ServeHTTP(a, req)
+		plain.ServeHTTP(b, req)
+		if a.Code != b.Code || (a.Code == 204) != (why == "good") || a.Header().Get("WWW-Authenticate") != b.Header().Get("WWW-Authenticate") {
+			t.Errorf("%s: gin %d %v, net/http %d %v", why, a.Code, a.Header(), b.Code, b.Header())
+		}
+	}
+	if ran != 1 {
+		t.Errorf("the handler ran %d times: a refusal must abort", ran)
 	}
 }
 

@@ -76,7 +76,8 @@ func (i *Issuer) Guard(audience string, opts ...guard.Option) *guard.Guard {
 
 // Token returns an access token for a person. Its scopes are separated by spaces;
 // "" is none. It is for the audience of the guard that this issuer made, lives five
-// minutes, and comes through the client "test-client", unless an option says otherwise.
+// minutes, comes through the client "test-client", and its person signed in just now,
+// unless an option says otherwise.
 func (i *Issuer) Token(subject, scopes string, opts ...Option) string {
 	i.t.Helper()
 	raw, err := i.coin(subject, scopes, opts)
@@ -102,6 +103,9 @@ func (i *Issuer) coin(subject, scopes string, opts []Option) (string, error) {
 		s.granted.Audience = known
 	}
 	now := i.Now().Add(s.shift)
+	if !s.nobody {
+		s.granted.AuthTime = now.Add(-s.ago)
+	}
 	m := &tokens.Mint{Issuer: s.issuer, Ring: s.ring, Now: func() time.Time { return now }}
 	raw, _, err := m.Access(context.Background(), s.granted)
 	return raw, err
@@ -129,6 +133,8 @@ type spec struct {
 	issuer  string
 	ring    *tokens.Ring
 	shift   time.Duration
+	ago     time.Duration // since the person signed in
+	nobody  bool          // no person did
 	granted tokens.Granted
 }
 
@@ -155,6 +161,18 @@ func Claim(name string, value any) Option {
 
 // Session sets sid.
 func Session(sid string) Option { return func(_ *Issuer, s *spec) { s.granted.SessionID = sid } }
+
+// SignedInAgo says how long ago the person signed in (auth_time).
+func SignedInAgo(d time.Duration) Option { return func(_ *Issuer, s *spec) { s.ago = d } }
+
+// NobodySignedIn makes a token without auth_time, as a machine has.
+func NobodySignedIn() Option { return func(_ *Issuer, s *spec) { s.nobody = true } }
+
+// ACR sets the authentication context class of the sign-in.
+func ACR(value string) Option { return func(_ *Issuer, s *spec) { s.granted.ACR = value } }
+
+// AMR sets the methods by which the person signed in.
+func AMR(methods ...string) Option { return func(_ *Issuer, s *spec) { s.granted.AMR = methods } }
 
 // LivesFor sets how long the token lives, in whole seconds, up to an hour.
 func LivesFor(d time.Duration) Option { return func(_ *Issuer, s *spec) { s.granted.TTL = d } }
