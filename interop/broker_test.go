@@ -54,32 +54,25 @@ const (
 
 // A plan is what must be agreed before anything runs: who listens where, who knows which secret.
 type plan struct {
-	t                *testing.T
-	brokerPort       int
-	appPort          int
-	upstreamPort     int
-	issuer           string
-	app              string
-	upstreamSecret   string
-	upstreamIssuer   map[string]string // by slug
-	callbackOf       func(slug string) string
-	appSecret, datas string
+	t                                 *testing.T
+	brokerPort, appPort, upstreamPort int
+	issuer, app                       string
+	appSecret, upstreamSecret         string
+	upstreamIssuer                    map[string]string // by slug
 }
 
 func newPlan(t *testing.T) *plan {
 	t.Helper()
 	ports := freePorts(t, 4)
 	dead := fmt.Sprintf("http://localhost:%d", ports[3])
-	p := &plan{
+	return &plan{
 		t: t, brokerPort: ports[0], appPort: ports[1], upstreamPort: ports[2],
 		issuer:         fmt.Sprintf("http://localhost:%d", ports[0]),
 		app:            fmt.Sprintf("http://localhost:%d", ports[1]),
-		upstreamSecret: newSecret(),
 		appSecret:      newSecret(),
+		upstreamSecret: newSecret(),
 		upstreamIssuer: map[string]string{"google": dead, "okta": dead + "/oauth2/default", "auth0": dead + "/"},
 	}
-	p.callbackOf = func(slug string) string { return p.issuer + "/callback/" + slug }
-	return p
 }
 
 // newSecret is a random one that a settings file, a form and a header can all carry.
@@ -88,7 +81,7 @@ func newSecret() string { return rand.Text() + rand.Text() }
 // upstream starts a Node upstream for a provider of testdata/handstamp.yaml. It knows the broker as the vendor would: by client and callback.
 func (p *plan) upstream(slug, program string, more map[string]any) {
 	p.t.Helper()
-	settings := map[string]any{"port": p.upstreamPort, "clientID": "broker", "clientSecret": p.upstreamSecret, "redirectURIs": []string{p.callbackOf(slug)}}
+	settings := map[string]any{"port": p.upstreamPort, "clientID": "broker", "clientSecret": p.upstreamSecret, "redirectURIs": []string{p.issuer + "/callback/" + slug}}
 	for k, v := range more {
 		settings[k] = v
 	}

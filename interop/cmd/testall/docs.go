@@ -3,6 +3,7 @@ package main
 import (
 	"bufio"
 	"bytes"
+	"errors"
 	"fmt"
 	"io"
 	"io/fs"
@@ -98,7 +99,7 @@ func runPage(h *house, page string) result {
 	}
 	dir, err := os.MkdirTemp("", "handstamp-docs-")
 	if err == nil {
-		defer os.RemoveAll(dir)
+		defer func() { _ = os.RemoveAll(dir) }()
 		err = h.copyTo(dir)
 	}
 	var s *shell
@@ -267,7 +268,7 @@ func (s *shell) send(line string) (string, error) {
 		}
 		said.WriteString(line)
 		if err != nil {
-			return said.String(), fmt.Errorf("the command failed: %v", s.cmd.Wait())
+			return said.String(), errors.Join(errors.New("the command failed"), s.cmd.Wait())
 		}
 	}
 }

@@ -103,10 +103,10 @@ func (c *counter) end(id string, e event) {
 	}
 	if e.Test == "" { // a package
 		c.sum.seconds += e.Elapsed
-		switch {
-		case e.Action == "pass":
+		switch e.Action {
+		case "pass":
 			fmt.Printf("ok    %7.1fs  %s\n", e.Elapsed, e.Package)
-		case e.Action == "fail":
+		case "fail":
 			fmt.Printf("FAIL  %7.1fs  %s\n%s", e.Elapsed, e.Package, said)
 			if c.sum.failed == 0 {
 				c.sum.failed++ // a panic, or a build that broke: no test of it says so
