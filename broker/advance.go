@@ -61,14 +61,20 @@ func decide(v *visit, who grant.Subject) (*grant.Decided, error) {
 	if refusal != nil {
 		return nil, backRefusal(v.request, refusal)
 	}
+	d.Ask(v.request.Claims)
 	return d, nil
 }
 
 // issue makes the code for a session that exists already: one write transaction.
 func (b *Broker) issue(c *gin.Context, v *visit, s *storage.Session, d *grant.Decided, remember bool) error {
+	if err := v.proven(s.ACR); err != nil {
+		return err
+	}
 	code := oauth.NewSecret()
 	g := b.newGrant(v, d, s.ProviderID, s.SID, proof{s.AuthTime, s.ACR, s.AMR}, code)
-	g.RememberConsent = remember
+	if remember {
+		g.RememberConsent, g.Agreed = true, v.toAgree(d)
+	}
 	err := b.db.IssueCode(c.Request.Context(), actor(c, "person", s.UserID), s.UserID, *g)
 	switch {
 	case errors.Is(err, storage.ErrDisabled):
@@ -109,5 +115,5 @@ func (b *Broker) mustAsk(ctx context.Context, v *visit, who *grant.Subject, d *g
 	if err != nil {
 		return false, unavailable(err)
 	}
-	return agreed == nil || slices.ContainsFunc(d.Scopes, func(s string) bool { return !slices.Contains(agreed, s) }), nil
+	return agreed == nil || slices.ContainsFunc(v.toAgree(d), func(s string) bool { return !slices.Contains(agreed, s) }), nil
 }

@@ -89,6 +89,7 @@ func (b *Broker) read(c *gin.Context, q url.Values) (*visit, error) {
 		v.request.ResponseMode = ""
 		return nil, back(v.request, oauth.E(oauth.InvalidRequest, "response_mode=form_post needs a web address to post to"))
 	}
+	v.request.Claims = v.request.Claims.Keep(v.knows)
 	if _, oerr = v.dir.Target(v.client, v.request.Resources, v.request.Scopes); oerr != nil {
 		return nil, back(v.request, oerr)
 	}
@@ -147,12 +148,12 @@ func (b *Broker) fits(v *visit, s *storage.Session, allowed []*directory.Provide
 		return false
 	case r.Provider != "" && (named == nil || named.InternalID != s.ProviderID):
 		return false
-	case r.MaxAge != nil && b.now().Sub(s.AuthTime) > time.Duration(*r.MaxAge)*time.Second:
+	case r.MaxAge != nil && (*r.MaxAge == 0 || b.now().Sub(s.AuthTime) > time.Duration(*r.MaxAge)*time.Second):
 		return false
-	case v.hint != "" && v.hint != s.User.Subject:
+	case !v.expects(s.User.Subject):
 		return false
 	}
-	return true
+	return v.strongEnough(s, allowed)
 }
 
 // reusable tells whether a session was made through a provider that the client allows (S17, D28).

@@ -43,7 +43,7 @@ func (b *Broker) callback(c *gin.Context) error {
 		return refuse(http.StatusBadRequest, notYours, reason("the state was used before"))
 	}
 	b.jar.Drop(c.Writer, tx)
-	identity, err := v.dir.Upstreams[p.Slug].Finish(c.Request.Context(), b.attempt(tx), answer)
+	identity, err := v.dir.Upstreams[p.Slug].Finish(c.Request.Context(), b.attempt(p, tx), answer)
 	if err != nil {
 		if errors.Is(err, providers.ErrMixUp) {
 			return refuse(http.StatusBadRequest, "The answer did not come from the provider you chose. Please go back to the app and try again.", err)

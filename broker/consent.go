@@ -37,7 +37,7 @@ func (b *Broker) askConsent(c *gin.Context) error {
 	}
 	view := page.Consent{App: v.app(), Person: nameOfPerson(s.User), Action: b.path("/consent"), Tx: tx.Key(), Token: tx.Token,
 		NotYouHref: b.link(v.request, "prompt", "login"), RedirectHost: oauth.RedirectHost(v.request.RedirectURI)}
-	for _, name := range d.Scopes {
+	for _, name := range v.toAgree(d) {
 		scope, _ := v.dir.Scope(name)
 		view.Scopes = append(view.Scopes, page.ScopeLine{Name: name, Description: scope.Description})
 	}

@@ -42,6 +42,8 @@ type metadata struct {
 	Challenges            []string `json:"code_challenge_methods_supported"`
 	Claims                []string `json:"claims_supported"`
 	Prompts               []string `json:"prompt_values_supported"`
+	ACRValues             []string `json:"acr_values_supported,omitempty"`
+	ClaimTypes            []string `json:"claim_types_supported"`
 	ClaimsParameter       bool     `json:"claims_parameter_supported"`
 	RequestParameter      bool     `json:"request_parameter_supported"`
 	RequestURIParameter   bool     `json:"request_uri_parameter_supported"`
@@ -54,9 +56,8 @@ func (b *Broker) describe(d *Directory) (*document, error) {
 		JWKSURI: b.path("/jwks"), RevocationEndpoint: b.path("/revoke"), IntrospectionEndpoint: b.path("/introspect"), EndSessionEndpoint: b.path("/logout"), ScopesSupported: d.ScopesSupported(),
 		ResponseTypes: []string{"code"}, ResponseModes: []string{"query", "form_post"}, GrantTypes: grant.Types(), SubjectTypes: []string{"public"},
 		TokenAuth: auth, RevocationAuth: auth, IntrospectionAuth: auth[:2], Challenges: []string{"S256"}, Prompts: []string{"none", "login", "consent", "select_account"}, IssParameter: true,
-		Claims: []string{"sub", "iss", "aud", "exp", "iat", "auth_time", "nonce", "acr", "amr", "azp", "sid", "at_hash", "name", "given_name", "family_name",
-			"middle_name", "nickname", "preferred_username", "profile", "picture", "website", "gender", "birthdate", "zoneinfo", "locale", "updated_at",
-			"email", "email_verified", "groups"}}
+		ACRValues: d.ACRSupported(), ClaimsParameter: true, ClaimTypes: []string{"normal"},
+		Claims: append([]string{"sub", "iss", "aud", "exp", "iat", "auth_time", "nonce", "acr", "amr", "azp", "sid", "at_hash"}, d.ClaimsSupported()...)}
 	for _, alg := range b.ring.Algs() {
 		m.IDTokenAlgs = append(m.IDTokenAlgs, string(alg))
 	}

@@ -27,8 +27,11 @@ func (b *Broker) signIn(c *gin.Context, v *visit, p *directory.Provider, tx *ses
 	if err := b.fresh(v, tx, id); err != nil {
 		return err
 	}
-	if v.hint != "" && v.hint != who.User.Subject {
-		return back(v.request, oauth.E(oauth.LoginRequired, "somebody else signed in than id_token_hint names"))
+	if !v.expects(who.User.Subject) {
+		return back(v.request, oauth.E(oauth.LoginRequired, "somebody else signed in than the app expects"))
+	}
+	if err := v.proven(proofOf(id).acr); err != nil {
+		return err
 	}
 	d, err := decide(v, *who)
 	if err != nil {
@@ -112,7 +115,7 @@ func (b *Broker) newSession(id *providers.Identity) (s storage.NewSession, sessi
 	if !id.AuthTime.IsZero() && id.AuthTime.Before(now) {
 		at = id.AuthTime
 	}
-	return storage.NewSession{IDHash: session.HashID(sessionID), SID: oauth.NewSecret()[:22], AuthTime: at.Truncate(time.Second), ACR: id.ACR, AMR: id.AMR,
+	return storage.NewSession{IDHash: session.HashID(sessionID), SID: oauth.NewSecret()[:22], AuthTime: at.Truncate(time.Second), ACR: proofOf(id).acr, AMR: proofOf(id).amr,
 		UpstreamSID: id.SessionID, Idle: b.life.SessionIdle, ExpiresAt: now.Add(b.life.SessionAbsolute)}, sessionID
 }
 

@@ -22,7 +22,7 @@ func (b *Broker) toUpstream(c *gin.Context, v *visit, p *directory.Provider) err
 	}
 	tx := &session.Transaction{Stage: session.Upstream, Provider: p.Slug, ProviderID: p.InternalID, State: oauth.NewSecret(), Nonce: oauth.NewSecret(),
 		Verifier: oauth.NewSecret(), Prompt: b.promptUpstream(c, v), Hint: v.hint, Created: b.now().Unix(), Request: *v.request}
-	step, err := upstream.Begin(c.Request.Context(), b.attempt(tx))
+	step, err := upstream.Begin(c.Request.Context(), b.attempt(p, tx))
 	if err != nil {
 		return upstreamFailed(v.request, err)
 	}
@@ -53,9 +53,9 @@ func (b *Broker) promptUpstream(c *gin.Context, v *visit) string {
 }
 
 // attempt is what a provider is given, at the start and again at the end.
-func (b *Broker) attempt(tx *session.Transaction) providers.Attempt {
+func (b *Broker) attempt(p *directory.Provider, tx *session.Transaction) providers.Attempt {
 	return providers.Attempt{State: tx.State, Nonce: tx.Nonce, Verifier: tx.Verifier, RedirectURI: b.path("/callback/" + tx.Provider), Prompt: tx.Prompt,
-		MaxAge: tx.Request.MaxAge, LoginHint: tx.Request.LoginHint, ACRValues: tx.Request.ACRValues, UILocales: tx.Request.UILocales}
+		MaxAge: tx.Request.MaxAge, LoginHint: tx.Request.LoginHint, ACRValues: acrFor(p, &tx.Request), UILocales: tx.Request.UILocales}
 }
 
 // upstreamFailed turns a provider's error into the one the app understands.

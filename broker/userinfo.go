@@ -34,9 +34,12 @@ func (b *Broker) userinfo(c *gin.Context) error {
 	if !slices.Contains(claims.Scopes, "openid") {
 		return &oauth.Error{Code: oauth.InsufficientScope, Description: "the openid scope is needed", Status: http.StatusForbidden}
 	}
-	answer := grant.Released(g, claims.Scopes)
-	answer["sub"] = g.User.Subject
-	if client, ok := b.dir.Load().Client(g.ClientID); ok && client.Explain {
+	client, ok := b.dir.Load().Client(g.ClientID)
+	if !ok {
+		return invalidToken("the access token was revoked", reason("the client is gone"))
+	}
+	answer := grant.UserInfo(g, client, claims.Scopes)
+	if client.Explain {
 		answer["handstamp_why"] = why(g)
 	}
 	writeJSON(c, http.StatusOK, answer)

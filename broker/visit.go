@@ -24,6 +24,12 @@ type visit struct {
 	hint    string // subject that id_token_hint named, or ""
 }
 
+// expects tells whether the app would take this person: one who is named by
+// id_token_hint, or by a sub with a value in the claims parameter, or anybody.
+func (v *visit) expects(subject string) bool {
+	return (v.hint == "" || v.hint == subject) && v.request.SubjectSuffices(subject)
+}
+
 // revisit finds the client of a transaction again: it may have been disabled, or
 // have lost a redirect URI, since the person left.
 func (b *Broker) revisit(c *gin.Context, request *oauth.AuthRequest, hint string) (*visit, error) {
@@ -79,7 +85,7 @@ func (b *Broker) link(r *oauth.AuthRequest, changes ...string) string {
 	q := url.Values{"client_id": {r.ClientID}, "redirect_uri": {r.RedirectURI}, "response_type": {"code"}}
 	for name, value := range map[string]string{"response_mode": r.ResponseMode, "state": r.State, "nonce": r.Nonce, "scope": strings.Join(r.Scopes, " "),
 		"prompt": strings.Join(r.Prompt, " "), "acr_values": strings.Join(r.ACRValues, " "), "login_hint": r.LoginHint,
-		"id_token_hint": r.IDTokenHint, "provider": r.Provider, "ui_locales": r.UILocales} {
+		"id_token_hint": r.IDTokenHint, "provider": r.Provider, "ui_locales": r.UILocales, "display": r.Display, "claims": r.Claims.String()} {
 		if value != "" {
 			q.Set(name, value)
 		}

@@ -31,7 +31,11 @@ func (d *DB) rememberConsent(ctx context.Context, q runner, a Actor, userID stri
 	if err != nil && !errors.Is(err, ErrNotFound) {
 		return err
 	}
-	all := slices.Concat(before, g.Scopes)
+	agreed := g.Agreed
+	if agreed == nil {
+		agreed = g.Scopes
+	}
+	all := slices.Concat(before, agreed)
 	slices.Sort(all)
 	if _, err := q.ExecContext(ctx, `INSERT INTO consents (user_id, client_id, redirect_host, scopes, created_at, updated_at) VALUES ($1, $2, $3, $4, $5, $5)
 		ON CONFLICT (user_id, client_id, redirect_host) DO UPDATE SET scopes = excluded.scopes, updated_at = excluded.updated_at`,
@@ -39,5 +43,5 @@ func (d *DB) rememberConsent(ctx context.Context, q runner, a Actor, userID stri
 		return fmt.Errorf("remember consent: %w", err)
 	}
 	return d.audit(ctx, q, a, AuditConsent, "user:"+userID, map[string]string{"client": g.ClientID, "redirect_host": g.RedirectHost,
-		"scopes": strings.Join(g.Scopes, " ")})
+		"scopes": strings.Join(agreed, " ")})
 }

@@ -18,7 +18,8 @@ type NewGrant struct {
 	ACR                           string
 	AMR                           []string
 	Code                          NewCode
-	RememberConsent               bool // keep (user, client, redirect host) → scopes
+	RememberConsent               bool     // keep (user, client, redirect host) → Agreed
+	Agreed                        []string // scopes that the person said yes to; nil: Scopes
 	RedirectHost                  string
 }
 

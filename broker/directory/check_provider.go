@@ -138,6 +138,14 @@ func (c *compiler) providerRequest(p *Provider, at report) {
 		}
 	}
 	at.oneOf("userinfo", &p.UserInfo, UserInfoAuto, UserInfoAlways, UserInfoNever)
+	for i, acr := range p.ACRValues {
+		switch {
+		case acr == "" || len(acr) > 128 || strings.Contains(acr, " ") || !oauth.CleanText(acr):
+			at.item("acr_values", i).say(quoted(acr)+" is not an authentication context class", "one a line, without spaces, as the provider's ID tokens spell it")
+		case slices.Index(p.ACRValues, acr) < i:
+			at.item("acr_values", i).say(quoted(acr)+" stands twice in this list", "remove one")
+		}
+	}
 }
 
 func (c *compiler) providerPolicy(p *Provider, at report) {

@@ -115,7 +115,9 @@ func (c *compiler) snapshot(rules *mapping.Rules) *Snapshot {
 		s.providerBySlug[p.Slug] = p
 	}
 	for _, sc := range identityScopes {
-		s.scopes = append(s.scopes, sc.Name)
+		if !rare(sc.Name) || slices.ContainsFunc(c.doc.Clients, func(cl Client) bool { return !cl.Disabled && slices.Contains(cl.Scopes, sc.Name) }) {
+			s.scopes = append(s.scopes, sc.Name)
+		}
 	}
 	for i := range c.doc.Resources {
 		r := &c.doc.Resources[i]

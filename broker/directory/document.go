@@ -32,6 +32,7 @@ type Provider struct {
 	Scopes       []string          `yaml:"scopes" json:"scopes"`           // empty: the kind's
 	Params       map[string]string `yaml:"params" json:"params"`           // more parameters for the authorization request
 	UserInfo     string            `yaml:"userinfo" json:"userinfo"`       // auto, always, never
+	ACRValues    []string          `yaml:"acr_values" json:"acr_values"`   // authentication context classes that it can prove
 
 	EndpointHosts       []string `yaml:"endpoint_hosts" json:"endpoint_hosts"`             // hosts beside the issuer's that its discovery may name
 	HostedDomain        string   `yaml:"hosted_domain" json:"hosted_domain"`               // google: only this Workspace domain; "*": any
@@ -59,9 +60,12 @@ type Client struct {
 	TOSURI    string `yaml:"tos_uri" json:"tos_uri"`
 	Disabled  bool   `yaml:"disabled" json:"disabled"`
 
-	Public     bool               `yaml:"public" json:"public"`           // it cannot keep a secret: a browser or native app
-	FirstParty bool               `yaml:"first_party" json:"first_party"` // one's own app: no consent page
-	Explain    bool               `yaml:"explain" json:"explain"`         // userinfo tells which rule gave what; for apps one trusts
+	Public     bool `yaml:"public" json:"public"`           // it cannot keep a secret: a browser or native app
+	FirstParty bool `yaml:"first_party" json:"first_party"` // one's own app: no consent page
+	Explain    bool `yaml:"explain" json:"explain"`         // userinfo tells which rule gave what; for apps one trusts
+
+	ConfirmRedirect bool `yaml:"confirm_redirect" json:"confirm_redirect"` // no error goes on to it before the person said so; for apps one does not know
+
 	Secrets    []providers.Secret `yaml:"secrets" json:"-"`               // at most two live ones, for rotation; a Snapshot keeps digests only
 	AuthMethod string             `yaml:"auth_method" json:"auth_method"` // client_secret_basic, client_secret_post, private_key_jwt, none; empty: what fits secrets or keys
 	JWKS       string             `yaml:"jwks" json:"jwks"`               // private_key_jwt: its public keys, as the JSON of a key set
@@ -107,7 +111,7 @@ func (d Document) clone() Document {
 	for i := range d.Providers {
 		p := &d.Providers[i]
 		p.Scopes, p.EndpointHosts, p.Params = slices.Clone(p.Scopes), slices.Clone(p.EndpointHosts), maps.Clone(p.Params)
-		p.EmailDomains, p.AllowedDomains = slices.Clone(p.EmailDomains), slices.Clone(p.AllowedDomains)
+		p.EmailDomains, p.AllowedDomains, p.ACRValues = slices.Clone(p.EmailDomains), slices.Clone(p.AllowedDomains), slices.Clone(p.ACRValues)
 	}
 	for i := range d.Clients {
 		c := &d.Clients[i]

@@ -77,6 +77,33 @@ func (s *Snapshot) Rules() *mapping.Rules { return s.rules }
 // ScopesSupported lists every scope that a client can ask for, for discovery.
 func (s *Snapshot) ScopesSupported() []string { return slices.Clone(s.scopes) }
 
+// ClaimsSupported lists the claims about a person that some client can be told, for
+// discovery, sorted.
+func (s *Snapshot) ClaimsSupported() []string {
+	var list []string
+	for claim, scope := range releasable {
+		if slices.Contains(s.scopes, scope) {
+			list = append(list, claim)
+		}
+	}
+	slices.Sort(list)
+	return list
+}
+
+// ACRSupported lists the authentication context classes that some provider can prove,
+// in the order of the document, for discovery.
+func (s *Snapshot) ACRSupported() []string {
+	var list []string
+	for _, p := range s.providers {
+		for _, acr := range p.ACRValues {
+			if !p.Disabled && !slices.Contains(list, acr) {
+				list = append(list, acr)
+			}
+		}
+	}
+	return list
+}
+
 // Scope finds a scope with the words that a consent page shows for it.
 func (s *Snapshot) Scope(name string) (Scope, bool) {
 	if i := slices.IndexFunc(identityScopes, func(sc Scope) bool { return sc.Name == name }); i >= 0 {
@@ -113,6 +140,10 @@ func (s *Snapshot) ClaimNames(provider string) []string {
 				list = append(list, "email", "email_verified")
 			case "groups":
 				list = append(list, "groups")
+			case "address":
+				list = append(list, "address")
+			case "phone":
+				list = append(list, "phone_number")
 			}
 		}
 		list = append(list, c.IDTokenClaims...)

@@ -15,6 +15,8 @@ var identityScopes = []Scope{
 	{"openid", "Know that it is you"},
 	{"profile", "See your name and your picture"},
 	{"email", "See your e-mail address"},
+	{"address", "See your postal address"},
+	{"phone", "See your phone number"},
 	{"groups", "See which groups you are in"},
 	{"offline_access", "Stay connected while you are away, until you or an administrator end it"},
 }
@@ -33,6 +35,25 @@ var releasable = map[string]string{
 	"name": "profile", "given_name": "profile", "family_name": "profile", "middle_name": "profile", "nickname": "profile", "preferred_username": "profile",
 	"profile": "profile", "picture": "profile", "website": "profile", "gender": "profile", "birthdate": "profile", "zoneinfo": "profile", "locale": "profile",
 	"updated_at": "profile", "email": "email", "email_verified": "email", "groups": "groups",
+	"address": "address", "phone_number": "phone", "phone_number_verified": "phone",
+}
+
+// rare scopes are offered to the world only where a client may ask for them: few
+// providers say an address or a phone number, and a scope that gives nothing misleads.
+func rare(scope string) bool { return scope == "address" || scope == "phone" }
+
+// ReleasedBy names the scope that releases a claim about the person.
+func ReleasedBy(claim string) (scope string, known bool) {
+	scope, known = releasable[claim]
+	return scope, known
+}
+
+// MayKnow tells whether a client may be told a claim about a person: it may ask for
+// the scope that releases it, all together or this claim alone.
+func (c *Client) MayKnow(claim string) bool {
+	scope, known := releasable[claim]
+	_, allowed := c.compiled.scopes[scope]
+	return known && allowed
 }
 
 // validSlug is what a provider's slug and, with dots and underscores, a client's

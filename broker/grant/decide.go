@@ -37,7 +37,8 @@ type Decided struct {
 // Facts is the layout of storage.Grant.Claims: what a grant carries besides scopes.
 const (
 	factAccess = "access" // extra access-token claims, made by rules
-	factPerson = "person" // standard claims that scopes and id_token_claims release
+	factPerson = "person" // standard claims that scopes, id_token_claims and the claims parameter release
+	factAsked  = "asked"  // the claims parameter of the request
 )
 
 // Decide is the one path from a person to scopes: the rules speak, admit()
@@ -106,92 +107,9 @@ func admission(c *directory.Client, who Subject, d *mapping.Decision) directory.
 		Claims: who.Claims, Email: who.User.Email, EmailVerified: who.User.EmailVerified, Decision: d}
 }
 
-// standard lists the claims of OpenID Connect Core §5.1 that scope profile releases.
-var standard = []string{"name", "given_name", "family_name", "middle_name", "nickname", "preferred_username", "profile",
-	"picture", "website", "gender", "birthdate", "zoneinfo", "locale"}
-
-// person keeps what upstream said about the person in the types that
-// OpenID Connect Core §5.1 gives them; a claim of another type is left out.
-func person(who Subject, extra map[string]any) map[string]any {
-	p := map[string]any{}
-	for _, name := range standard {
-		if v, ok := who.Claims[name].(string); ok && v != "" && len(v) <= 1024 {
-			p[name] = v
-		}
-	}
-	if v, ok := who.Claims["updated_at"].(float64); ok && v > 0 {
-		p["updated_at"] = int64(v)
-	}
-	if who.User.Email != "" {
-		p["email"], p["email_verified"] = who.User.Email, who.User.EmailVerified
-	}
-	if groups := stringList(who.Claims["groups"]); len(groups) > 0 {
-		p["groups"] = groups
-	}
-	if groups := stringList(extra["groups"]); len(groups) > 0 {
-		p["groups"] = groups
-	}
-	return p
-}
-
-func stringList(v any) []string {
-	var out []string
-	switch list := v.(type) {
-	case []string:
-		out = list
-	case []any:
-		for _, e := range list {
-			if s, ok := e.(string); ok {
-				out = append(out, s)
-			}
-		}
-	}
-	if len(out) > 500 {
-		out = out[:500]
-	}
-	return out
-}
-
-// Released returns the person's claims that scopes release (OpenID Connect Core §5.4).
-func Released(g *storage.Grant, scopes []string) map[string]any {
-	p, _ := g.Claims[factPerson].(map[string]any)
-	out := map[string]any{}
-	for _, s := range scopes {
-		switch s {
-		case "profile":
-			copyClaims(out, p, append(standard, "updated_at")...)
-		case "email":
-			copyClaims(out, p, "email", "email_verified")
-		case "groups":
-			copyClaims(out, p, "groups")
-		}
-	}
-	return out
-}
-
-// inIDToken picks the claims a client wants inside the ID token; scopes still decide.
-func inIDToken(g *storage.Grant, c *directory.Client) map[string]any {
-	released, out := Released(g, g.Scopes), map[string]any{}
-	for _, name := range c.IDTokenClaims {
-		copyClaims(out, released, name)
-		if name == "email" {
-			copyClaims(out, released, "email_verified")
-		}
-	}
-	return out
-}
-
 func accessClaims(g *storage.Grant) map[string]any {
 	m, _ := g.Claims[factAccess].(map[string]any)
 	return m
-}
-
-func copyClaims(to, from map[string]any, names ...string) {
-	for _, n := range names {
-		if v, ok := from[n]; ok {
-			to[n] = v
-		}
-	}
 }
 
 func join(scopes []string) string { return strings.Join(scopes, " ") }

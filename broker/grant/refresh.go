@@ -86,6 +86,7 @@ func again(ctx context.Context, r *Request, f *storage.Refresh) (storage.GrantUp
 	if refusal != nil {
 		return none, revoke(ctx, r, g.ID, refusal.ForOperator)
 	}
+	d.Ask(askedOf(g))
 	g.Scopes, g.Audience, g.Roles, g.Claims, g.Trace, g.Snapshot = d.Scopes, d.Target.Audience, d.Roles, d.Claims, d.Trace, d.Basis
 	return storage.GrantUpdate{Changed: true, Scopes: g.Scopes, Audience: g.Audience, Roles: g.Roles, Claims: g.Claims, Trace: g.Trace, Snapshot: g.Snapshot}, nil
 }

@@ -2,8 +2,8 @@ package oauth
 
 import "strings"
 
-// Error codes of RFC 6749 §4.1.2.1 and §5.2, RFC 6750 §3.1, RFC 8707 §2 and
-// OpenID Connect Core §3.1.2.6.
+// Error codes of RFC 6749 §4.1.2.1 and §5.2, RFC 6750 §3.1, RFC 8707 §2, OpenID
+// Connect Core §3.1.2.6 and Unmet Authentication Requirements 1.0 §2.
 const (
 	InvalidRequest           = "invalid_request"
 	InvalidClient            = "invalid_client"
@@ -24,6 +24,7 @@ const (
 	RequestNotSupported      = "request_not_supported"
 	RequestURINotSupported   = "request_uri_not_supported"
 	RegistrationNotSupported = "registration_not_supported"
+	UnmetAuthentication      = "unmet_authentication_requirements"
 )
 
 // Error tells the app what was wrong; its Cause tells the operator and never

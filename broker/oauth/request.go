@@ -45,7 +45,8 @@ type AuthRequest struct {
 	Display         string   `json:"-"`
 	UILocales       string   `json:"i,omitempty"`
 	ClaimsLocales   string   `json:"-"`
-	Claims          string   `json:"-"`
+
+	Claims *ClaimsRequest `json:"k,omitempty"`
 }
 
 // ParseClientAndRedirect reads the two values that decide whether anything may
@@ -71,14 +72,14 @@ func ParseAuthRequest(q url.Values, pkceRequired bool) (*AuthRequest, *Error) {
 	r := &AuthRequest{ClientID: q.Get("client_id"), RedirectURI: q.Get("redirect_uri"), ResponseType: q.Get("response_type"),
 		Nonce: q.Get("nonce"), Challenge: q.Get("code_challenge"), ChallengeMethod: q.Get("code_challenge_method"),
 		LoginHint: q.Get("login_hint"), IDTokenHint: q.Get("id_token_hint"), Provider: q.Get("provider"),
-		Display: q.Get("display"), UILocales: q.Get("ui_locales"), ClaimsLocales: q.Get("claims_locales"), Claims: q.Get("claims")}
+		Display: q.Get("display"), UILocales: q.Get("ui_locales"), ClaimsLocales: q.Get("claims_locales")}
 	if s := q["state"]; len(s) == 1 && len(s[0]) <= maxState && clean(s[0]) {
 		r.State = s[0]
 	}
 	if mode := q.Get("response_mode"); mode == "form_post" {
 		r.ResponseMode = mode
 	}
-	for _, check := range []func(url.Values) *Error{checkParams, r.checkKinds, r.checkSizes, r.readScopes, r.readPrompt} {
+	for _, check := range []func(url.Values) *Error{checkParams, r.checkKinds, r.checkSizes, r.readScopes, r.readPrompt, r.readClaims} {
 		if err := check(q); err != nil {
 			return r, err
 		}
