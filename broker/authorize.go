@@ -20,7 +20,9 @@ import (
 // authorize is the front door (OpenID Connect Core §3.1.2). The order of its
 // checks is a promise: first what decides whether anything may be redirected at
 // all, then what may be told to the app, then who the person is.
-func (b *Broker) authorize(c *gin.Context) error {
+func (b *Broker) authorize(c *gin.Context) error { return b.stay(c, b.meet(c)) }
+
+func (b *Broker) meet(c *gin.Context) error {
 	q, err := url.ParseQuery(c.Request.URL.RawQuery)
 	if err != nil {
 		return refuse(http.StatusBadRequest, "The address that brought you here is damaged.", err)

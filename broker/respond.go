@@ -20,17 +20,21 @@ func (b *Broker) respondCode(c *gin.Context, r *oauth.AuthRequest, code string) 
 // a page that posts the answer (OAuth 2.0 Form Post Response Mode).
 func (b *Broker) respond(c *gin.Context, r *oauth.AuthRequest, answer url.Values) error {
 	if r.ResponseMode == "form_post" {
-		b.complete(r, answer)
-		form := page.FormPost{Action: r.RedirectURI}
-		for _, name := range []string{"code", "error", "error_description", "state", "iss"} {
-			if answer.Has(name) {
-				form.Fields = append(form.Fields, page.Field{Name: name, Value: answer.Get(name)})
-			}
-		}
-		return b.pages.FormPost(c.Writer, form)
+		return b.pages.FormPost(c.Writer, page.FormPost{Action: r.RedirectURI, Fields: b.fields(r, answer)})
 	}
 	redirect(c, b.responseURL(r, answer))
 	return nil
+}
+
+// fields is an answer as the fields of a form.
+func (b *Broker) fields(r *oauth.AuthRequest, answer url.Values) (fields []page.Field) {
+	b.complete(r, answer)
+	for _, name := range []string{"code", "error", "error_description", "state", "iss"} {
+		if answer.Has(name) {
+			fields = append(fields, page.Field{Name: name, Value: answer.Get(name)})
+		}
+	}
+	return fields
 }
 
 func (b *Broker) responseURL(r *oauth.AuthRequest, answer url.Values) string {

@@ -24,7 +24,7 @@ func (b *Broker) signIn(c *gin.Context, v *visit, p *directory.Provider, tx *ses
 	if err != nil {
 		return err
 	}
-	if err := b.fresh(v, tx, id); err != nil {
+	if err := b.fresh(c, v, tx, id, who); err != nil {
 		return err
 	}
 	if !v.expects(who.User.Subject) {
@@ -92,7 +92,9 @@ func (b *Broker) recognise(ctx context.Context, v *visit, p *directory.Provider,
 
 // fresh checks that a sign-in the app wanted anew is new: a provider that answers
 // with an old auth_time did not do what it was asked (OpenID Connect Core §3.1.2.1).
-func (b *Broker) fresh(v *visit, tx *session.Transaction, id *providers.Identity) error {
+// Clocks differ by a minute; the auth_time that this browser's session has already
+// does not become newer by that.
+func (b *Broker) fresh(c *gin.Context, v *visit, tx *session.Transaction, id *providers.Identity, who *grant.Subject) error {
 	if id.AuthTime.IsZero() {
 		return nil
 	}
@@ -100,6 +102,13 @@ func (b *Broker) fresh(v *visit, tx *session.Transaction, id *providers.Identity
 	stale := v.request.Asks("login") && id.AuthTime.Before(time.Unix(tx.Created, 0).Add(-skew))
 	if v.request.MaxAge != nil && b.now().Sub(id.AuthTime) > time.Duration(*v.request.MaxAge)*time.Second+skew {
 		stale = true
+	}
+	if v.request.Asks("login") && !stale {
+		s, err := b.session(c)
+		if err != nil {
+			return err
+		}
+		stale = s != nil && s.ProviderID == tx.ProviderID && s.User.Subject == who.User.Subject && !id.AuthTime.After(s.AuthTime)
 	}
 	if stale {
 		return back(v.request, oauth.E(oauth.LoginRequired, "the provider did not sign the person in again"))

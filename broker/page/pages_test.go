@@ -43,6 +43,8 @@ func samples() []sample {
 		{name: "signout", status: 200, ids: []string{"sign-out", "cancel"}, view: SignOut{App: app, Person: "Alice Example", Action: "/logout", Token: "token-1",
 			Fields: map[string]string{"state": "s", "client_id": "desk"}, CancelHref: "/"}},
 		{name: "signedout", status: 200, forms: "'none'", ids: []string{"back"}, view: SignedOut{App: app, BackHref: "https://desk.example/"}},
+		{name: "leave", status: 400, bare: true, ids: []string{"answer", "continue", "reference", "code"}, view: Leave{App: "Items Desk", Host: "desk.example",
+			Href: "https://desk.example/callback", Fields: []Field{{"error", "login_required"}, {"state", "st&te"}}, Code: "login_required", Reference: "7KQ2-M4XN"}},
 		{name: "formpost", status: 200, bare: true, script: true, ids: []string{"answer", "continue"}, view: FormPost{Action: "https://desk.example/callback?tenant=a&b=c",
 			Fields: []Field{{"code", "c0de"}, {"state", "st&te"}, {"iss", "https://login.example"}}}},
 	}
@@ -77,6 +79,8 @@ func render(t testing.TB, p *Pages, status int, view any) *httptest.ResponseReco
 		err = p.SignedOut(w, v)
 	case FormPost:
 		err = p.FormPost(w, v)
+	case Leave:
+		err = p.Leave(w, v)
 	default:
 		t.Fatalf("no page shows a %T", view)
 	}
