@@ -73,8 +73,10 @@ func (p Policy) Plan(now time.Time, keys []*Key) (next []*Key, changed bool, err
 			return nil, false, err
 		}
 	}
-	// Keys made in the same second keep one order, so that every start publishes the same bytes.
-	slices.SortFunc(w.keys, func(a, b *Key) int { return cmp.Or(a.CreatedAt.Compare(b.CreatedAt), cmp.Compare(a.ID, b.ID)) })
+	// Keys made in the same second keep one order, the operator's, so that every start publishes the same bytes.
+	slices.SortFunc(w.keys, func(a, b *Key) int {
+		return cmp.Or(a.CreatedAt.Compare(b.CreatedAt), slices.Index(p.Algs, a.Alg)-slices.Index(p.Algs, b.Alg), cmp.Compare(a.ID, b.ID))
+	})
 	return w.keys, w.changed, nil
 }
 
