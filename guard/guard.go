@@ -20,7 +20,7 @@ type Guard struct {
 	realm    string
 	now      func() time.Time
 	verifier tokens.Verifier
-	remote   *remoteKeys // nil with WithKeys
+	remote   *tokens.RemoteKeys // nil with WithKeys
 	count    counters
 }
 
@@ -46,7 +46,7 @@ func New(issuer, audience string, opts ...Option) (*Guard, error) {
 	g := &Guard{audience: audience, realm: s.realm, now: s.now}
 	keys := s.keys
 	if keys == nil {
-		g.remote = newRemoteKeys(issuer, hardened(s.client), s.now)
+		g.remote = tokens.NewRemoteKeys((&source{issuer: issuer, client: hardened(s.client)}).fetch, s.now)
 		keys = g.remote
 	}
 	g.verifier = tokens.Verifier{Issuer: issuer, Keys: keys, Leeway: s.leeway, Now: s.now}
@@ -202,7 +202,7 @@ func (g *Guard) Ready(ctx context.Context) error {
 	if g.remote == nil {
 		return nil
 	}
-	return g.remote.ready(ctx)
+	return g.remote.Ready(ctx)
 }
 
 // Stats are a guard's counters since it was made, for a metrics page.
@@ -232,7 +232,8 @@ func (g *Guard) Stats() Stats {
 		Unavailable: g.count.unavailable.Load(),
 	}
 	if g.remote != nil {
-		g.remote.stats(&s)
+		k := g.remote.Stats()
+		s.KeyFetches, s.KeyFailures, s.Keys, s.KeysFetched, s.KeysLastFail = k.Fetches, k.Failures, k.Keys, k.Fetched, k.LastFailure
 	}
 	return s
 }

@@ -82,7 +82,6 @@ func insufficientScope() *Refusal {
 // token's fault is never called invalid_token: the client would throw it away.
 func explain(err error) *Refusal {
 	r := &Refusal{Status: http.StatusUnauthorized, Code: invalidTok, Cause: err}
-	var away *unavailable
 	switch {
 	case errors.Is(err, tokens.ErrExpired):
 		r.Description = "the access token has expired"
@@ -92,10 +91,7 @@ func explain(err error) *Refusal {
 		r.Description = "the access token is not valid"
 	default:
 		r.Status, r.Code, r.Description = http.StatusServiceUnavailable, tryAgainLater, "access tokens cannot be checked at the moment"
-		r.RetryAfter = firstPause
-		if errors.As(err, &away) {
-			r.RetryAfter = max(away.retry, time.Second)
-		}
+		r.RetryAfter = tokens.RetryAfter(err)
 	}
 	return r
 }

@@ -21,7 +21,13 @@ import (
 const (
 	maxDiscovery = 64 << 10
 	maxKeySet    = 256 << 10
+
+	fetchTimeout = 10 * time.Second
 )
+
+// ErrKeysUnavailable means that the issuer's keys could not be fetched: nothing is
+// known about the token. The answer is 503, never 401.
+var ErrKeysUnavailable = tokens.ErrKeysUnavailable
 
 // source is where the keys come from. One fetch uses it at a time.
 type source struct {

@@ -3,7 +3,7 @@
 //
 //	Granted ──▶ Mint ──▶ JWT ┄┄ the world ┄┄▶ Verifier ──▶ Claims
 //	             │                               │
-//	           Ring (private) ──▶ JWKS ──▶ KeyFinder (public)
+//	           Ring (private) ──▶ JWKS ──▶ KeyFinder (public): Ring, KeySet, RemoteKeys
 //
 // No HTTP, no SQL, no gin: storage keeps the keys, the broker serves the JWKS.
 package tokens

@@ -1,22 +1,19 @@
-package guard
+package tokens
 
 import (
 	"context"
 	"errors"
 	"fmt"
-	"net/http"
 	"sync"
 	"time"
-
-	"github.com/handstamp/handstamp/tokens"
 )
 
-// How keys are kept. All of it is measured on the guard's clock, when requests
-// come: there is no background work while nobody asks.
+// How keys are kept. All of it is measured on the caller's clock, when somebody asks:
+// there is no background work.
 const (
 	freshFor   = 5 * time.Minute  // then the next request starts a fetch, but does not wait for it
 	staleAfter = 15 * time.Minute // then it waits: a withdrawn key is refused within this time
-	keptFor    = 24 * time.Hour   // while the issuer cannot be reached
+	keptFor    = 24 * time.Hour   // while the publisher cannot be reached
 
 	unknownPause = time.Minute // between fetches that unknown key ids cause
 	firstPause   = time.Second // after a failure; doubled each time
@@ -24,9 +21,9 @@ const (
 	fetchTimeout = 10 * time.Second
 )
 
-// ErrKeysUnavailable means that the issuer's keys could not be fetched: nothing is
-// known about the token. The answer is 503, never 401.
-var ErrKeysUnavailable = errors.New("the issuer's keys are not available")
+// ErrKeysUnavailable means that keys could not be fetched: nothing is known about the
+// token. The answer is 503, never 401.
+var ErrKeysUnavailable = errors.New("the keys are not available")
 
 // unavailable is ErrKeysUnavailable with the reason and the time to wait.
 type unavailable struct {
@@ -37,17 +34,28 @@ type unavailable struct {
 func (u *unavailable) Error() string   { return fmt.Sprintf("%v: %v", ErrKeysUnavailable, u.cause) }
 func (u *unavailable) Unwrap() []error { return []error{ErrKeysUnavailable, u.cause} }
 
-// remoteKeys is the issuer's key set, fetched when needed and kept.
+// RetryAfter reads from an error that is ErrKeysUnavailable when to ask again.
+func RetryAfter(err error) time.Duration {
+	var u *unavailable
+	if errors.As(err, &u) {
+		return max(u.retry, firstPause)
+	}
+	return firstPause
+}
+
+// RemoteKeys is a key set that somebody else publishes, fetched when needed and kept:
+// an issuer's for a guard, a client's for its assertions. However many ask, one fetch
+// runs at a time. It knows no HTTP: whoever makes it says how to fetch.
 //
 // A negative cache of key ids is not needed: within unknownPause of the last fetch
 // an unknown id is refused from memory, whichever it is, so a flood of invented
 // ones costs neither a request nor a byte.
-type remoteKeys struct {
-	source source
-	now    func() time.Time
+type RemoteKeys struct {
+	load func(context.Context) (KeySet, error)
+	now  func() time.Time
 
 	mu       sync.Mutex
-	set      tokens.KeySet
+	set      KeySet
 	fetched  time.Time // when set came
 	asked    time.Time // when the last fetch began
 	fails    int       // in a row
@@ -64,12 +72,13 @@ type fetch struct {
 	err  error
 }
 
-func newRemoteKeys(issuer string, c *http.Client, now func() time.Time) *remoteKeys {
-	return &remoteKeys{source: source{issuer: issuer, client: c}, now: now}
+// NewRemoteKeys makes a key set that load fetches. Nothing is fetched yet.
+func NewRemoteKeys(load func(context.Context) (KeySet, error), now func() time.Time) *RemoteKeys {
+	return &RemoteKeys{load: load, now: now}
 }
 
 // FindKey finds a key, fetching the set when that can help.
-func (k *remoteKeys) FindKey(ctx context.Context, kid string) (tokens.PublicKey, error) {
+func (k *RemoteKeys) FindKey(ctx context.Context, kid string) (PublicKey, error) {
 	k.mu.Lock()
 	now := k.now()
 	key, known := k.set[kid]
@@ -91,19 +100,19 @@ func (k *remoteKeys) FindKey(ctx context.Context, kid string) (tokens.PublicKey,
 	if wait == nil {
 		switch {
 		case !have:
-			return tokens.PublicKey{}, &unavailable{cause: lastErr, retry: again.Sub(now)}
+			return PublicKey{}, &unavailable{cause: lastErr, retry: again.Sub(now)}
 		case !known && lastErr != nil:
 			// It may be one that we would have learned: that is no proof against the token.
-			return tokens.PublicKey{}, &unavailable{cause: lastErr, retry: again.Sub(now)}
+			return PublicKey{}, &unavailable{cause: lastErr, retry: again.Sub(now)}
 		case !known:
-			return tokens.PublicKey{}, tokens.ErrUnknownKey
+			return PublicKey{}, ErrUnknownKey
 		}
 		return key, nil
 	}
 	select {
 	case <-wait.done:
 	case <-ctx.Done():
-		return tokens.PublicKey{}, &unavailable{cause: ctx.Err(), retry: firstPause}
+		return PublicKey{}, &unavailable{cause: ctx.Err(), retry: firstPause}
 	}
 
 	k.mu.Lock()
@@ -113,13 +122,13 @@ func (k *remoteKeys) FindKey(ctx context.Context, kid string) (tokens.PublicKey,
 		return key, nil
 	}
 	if wait.err != nil {
-		return tokens.PublicKey{}, &unavailable{cause: wait.err, retry: k.again.Sub(now)}
+		return PublicKey{}, &unavailable{cause: wait.err, retry: k.again.Sub(now)}
 	}
-	return tokens.PublicKey{}, tokens.ErrUnknownKey
+	return PublicKey{}, ErrUnknownKey
 }
 
-// ready fetches the keys unless they are there and not stale.
-func (k *remoteKeys) ready(ctx context.Context) error {
+// Ready fetches the keys unless they are there and not stale.
+func (k *RemoteKeys) Ready(ctx context.Context) error {
 	k.mu.Lock()
 	now := k.now()
 	var wait *fetch
@@ -145,7 +154,7 @@ func (k *remoteKeys) ready(ctx context.Context) error {
 // begin starts a fetch, or joins the one that runs. It returns nil during the
 // pause after a failure. The fetch belongs to no request: whoever started it may
 // leave without harm to those who wait. The lock is held.
-func (k *remoteKeys) begin(now time.Time) *fetch {
+func (k *RemoteKeys) begin(now time.Time) *fetch {
 	if k.running != nil {
 		return k.running
 	}
@@ -159,10 +168,10 @@ func (k *remoteKeys) begin(now time.Time) *fetch {
 	return f
 }
 
-func (k *remoteKeys) run(f *fetch) {
+func (k *RemoteKeys) run(f *fetch) {
 	ctx, cancel := context.WithTimeout(context.Background(), fetchTimeout)
 	defer cancel()
-	set, err := k.source.fetch(ctx)
+	set, err := k.load(ctx)
 
 	k.mu.Lock()
 	defer k.mu.Unlock()
@@ -181,12 +190,21 @@ func (k *remoteKeys) run(f *fetch) {
 	close(f.done)
 }
 
-func (k *remoteKeys) stats(s *Stats) {
+// RemoteStats are a key set's counters since it was made.
+type RemoteStats struct {
+	Keys              int       // trusted now
+	Fetched           time.Time // when they came, zero before
+	Fetches, Failures uint64
+	LastFailure       string // why the last fetch failed, "" when it did not
+}
+
+// Stats returns the counters.
+func (k *RemoteKeys) Stats() RemoteStats {
 	k.mu.Lock()
 	defer k.mu.Unlock()
-	s.KeyFetches, s.KeyFailures = k.fetches, k.failures
-	s.Keys, s.KeysFetched = len(k.set), k.fetched
+	s := RemoteStats{Keys: len(k.set), Fetched: k.fetched, Fetches: k.fetches, Failures: k.failures}
 	if k.lastErr != nil {
-		s.KeysLastFail = k.lastErr.Error()
+		s.LastFailure = k.lastErr.Error()
 	}
+	return s
 }
