@@ -98,59 +98,57 @@ func (b *Broker) showError(c *gin.Context, err error) {
 	}
 }
 
-// json is the exit of the token and revocation endpoints (RFC 6749 §5.2).
+// json is the exit of the endpoints that clients call (RFC 6749 §5.2).
 func (b *Broker) json(h handler) gin.HandlerFunc {
-	return func(c *gin.Context) {
-		noStore(c)
-		if err := h(c); err != nil {
-			e := asOAuth(err)
-			note(c, e.Code, e)
-			status := e.Status
-			if status == 0 {
-				status = http.StatusBadRequest
-			}
-			switch status {
-			case http.StatusUnauthorized:
-				c.Header("WWW-Authenticate", `Basic realm="handstamp", charset="UTF-8"`)
-			case http.StatusServiceUnavailable:
-				c.Header("Retry-After", "5")
-			}
-			writeJSON(c, status, map[string]string{"error": e.Code, "error_description": e.Description})
+	return api(h, http.StatusBadRequest, func(c *gin.Context, status int, _ *oauth.Error) {
+		if status == http.StatusUnauthorized {
+			c.Header("WWW-Authenticate", `Basic realm="handstamp", charset="UTF-8"`)
 		}
-	}
+	})
 }
 
 // bearer is the exit of endpoints that take an access token (RFC 6750 §3).
 func (b *Broker) bearer(h handler) gin.HandlerFunc {
+	return api(h, http.StatusUnauthorized, func(c *gin.Context, status int, e *oauth.Error) {
+		challenge := `Bearer realm="handstamp"`
+		if e.Code != "" {
+			challenge += `, error="` + e.Code + `", error_description="` + e.Description + `"`
+		}
+		switch status {
+		case http.StatusForbidden:
+			challenge += `, scope="openid"`
+			fallthrough
+		case http.StatusUnauthorized, http.StatusBadRequest:
+			c.Header("WWW-Authenticate", challenge)
+		}
+	})
+}
+
+// api runs a handler whose errors are JSON. usual is the status of an error that
+// names none; challenge adds what its surface says in WWW-Authenticate.
+func api(h handler, usual int, challenge func(*gin.Context, int, *oauth.Error)) gin.HandlerFunc {
 	return func(c *gin.Context) {
 		noStore(c)
-		if err := h(c); err != nil {
-			e := asOAuth(err)
-			note(c, e.Code, e)
-			status := e.Status
-			if status == 0 {
-				status = http.StatusUnauthorized
-			}
-			challenge := `Bearer realm="handstamp"`
-			if e.Code != "" {
-				challenge += `, error="` + e.Code + `", error_description="` + e.Description + `"`
-			}
-			switch status {
-			case http.StatusForbidden:
-				challenge += `, scope="openid"`
-				fallthrough
-			case http.StatusUnauthorized, http.StatusBadRequest:
-				c.Header("WWW-Authenticate", challenge)
-			case http.StatusServiceUnavailable:
-				c.Header("Retry-After", "5")
-			}
-			if e.Code == "" {
-				c.Status(status)
-				c.Writer.WriteHeaderNow()
-				return
-			}
-			writeJSON(c, status, map[string]string{"error": e.Code, "error_description": e.Description})
+		err := h(c)
+		if err == nil {
+			return
 		}
+		e := asOAuth(err)
+		note(c, e.Code, e)
+		status := e.Status
+		if status == 0 {
+			status = usual
+		}
+		if status == http.StatusServiceUnavailable {
+			c.Header("Retry-After", "5")
+		}
+		challenge(c, status, e)
+		if e.Code == "" { // RFC 6750 §3.1: who sent no token at all is told no error
+			c.Status(status)
+			c.Writer.WriteHeaderNow()
+			return
+		}
+		writeJSON(c, status, map[string]string{"error": e.Code, "error_description": e.Description})
 	}
 }
 

@@ -5,6 +5,8 @@ import (
 	"slices"
 	"strings"
 	"sync"
+
+	"github.com/handstamp/handstamp/broker/directory"
 )
 
 // fields are the keys of one section.
@@ -47,7 +49,7 @@ func suggest(key, path string, f *fields) string {
 	squashed := squash(key)
 	best, limit := "", 1+len(key)/4
 	for _, name := range f.names {
-		if d := distance(plain, name); d <= limit {
+		if d := directory.Distance(plain, name); d <= limit {
 			best, limit = name, d-1
 		}
 		if squashed == squash(name) {
@@ -111,28 +113,4 @@ func homesOf(key string) string {
 		return ""
 	}
 	return name + " belongs " + strings.Join(homes, " or ")
-}
-
-// distance counts the insertions, deletions and replacements between two words.
-func distance(a, b string) int {
-	if max(len(a), len(b)) > 64 {
-		return 64
-	}
-	row := make([]int, len(b)+1)
-	for j := range row {
-		row[j] = j
-	}
-	for i := range len(a) {
-		diagonal := row[0]
-		row[0] = i + 1
-		for j := range len(b) {
-			cost := diagonal
-			if a[i] != b[j] {
-				cost++
-			}
-			diagonal = row[j+1]
-			row[j+1] = min(cost, row[j]+1, diagonal+1)
-		}
-	}
-	return row[len(b)]
 }

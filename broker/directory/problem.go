@@ -81,15 +81,15 @@ func names[V any](defined map[string]V) []string {
 func nearest(got string, words []string) string {
 	best, limit := "", 1+len(got)/4
 	for _, w := range words {
-		if d := distance(strings.ToLower(got), strings.ToLower(w)); d <= limit {
+		if d := Distance(strings.ToLower(got), strings.ToLower(w)); d <= limit {
 			best, limit = w, d-1
 		}
 	}
 	return best
 }
 
-// distance counts the insertions, deletions and replacements between two words.
-func distance(a, b string) int {
+// Distance counts the insertions, deletions and replacements between two words.
+func Distance(a, b string) int {
 	if max(len(a), len(b)) > 128 {
 		return 128
 	}
