@@ -144,7 +144,7 @@ func (p *page) click(t *testing.T, n *html.Node) *page {
 			fields.Add(attr(field, "name"), attr(field, "value"))
 		}
 	}
-	if attr(n, "name") != "" {
+	if n.Data == "button" && attr(n, "name") != "" {
 		fields.Add(attr(n, "name"), attr(n, "value"))
 	}
 	method := strings.ToUpper(attr(form, "method"))
@@ -195,6 +195,9 @@ func (p *page) signIn(t *testing.T, person string) *page {
 		}
 		if next == nil {
 			next = p.find(clickable(person))
+		}
+		if next == nil && strings.Contains(p.body, "document.forms[0].submit()") {
+			next = p.find(func(n *html.Node) bool { return n.Data == "input" }) // the one script that this browser knows
 		}
 		if next == nil {
 			return p

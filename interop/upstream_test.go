@@ -2,6 +2,7 @@ package interop
 
 import (
 	"context"
+	"net/url"
 	"slices"
 	"strings"
 	"testing"
@@ -108,6 +109,32 @@ func TestCancellingAtTheUpstreamTellsTheApp(t *testing.T) {
 	}
 	if got := end.url.Query(); got.Get("error") != "access_denied" || got.Get("state") != "s1" || got.Get("code") != "" {
 		t.Errorf("the app got %s; want error=access_denied and its state", end.url)
+	}
+}
+
+// The upstream still knows who was here. On a shared machine the next person must be asked all the same.
+func TestAfterSigningOutTheUpstreamAsksWhoItIs(t *testing.T) {
+	npm(t, "oidc-provider")
+	for slug, why := range map[string]string{"google": "prompt=select_account", "okta": "prompt=login: Okta has no account picker to ask for"} {
+		p := newPlan(t)
+		p.upstream(slug, "upstream.mjs", map[string]any{"personality": slug})
+		b := p.serve()
+		app := web(t, b, "email")
+		alice := app.login(t, slug, "Alice Acme")
+
+		// Still signed in: no page at all on the way.
+		if end := app.browser.open(t, app.config.AuthCodeURL("s", pkceOnly(), provider(slug))); end.doc != nil || end.url.Query().Get("code") == "" {
+			t.Errorf("%s: signed in, and the next login ended at %s with %d", slug, end.url, end.status)
+		}
+		hint := alice.token.Extra("id_token").(string)
+		app.browser.open(t, b.issuer+"/logout?"+url.Values{"id_token_hint": {hint}}.Encode())
+		page := app.browser.open(t, app.config.AuthCodeURL("s", pkceOnly(), provider(slug)))
+		if page.doc == nil || page.find(clickable("Bob Private")) == nil {
+			t.Errorf("%s: after signing out nobody was asked (%s); the login ended at %s", slug, why, page.url)
+		}
+		if bob := app.login(t, slug, "Bob Private"); bob.id.Subject == alice.id.Subject {
+			t.Errorf("%s: Bob came after Alice and became her", slug)
+		}
 	}
 }
 
