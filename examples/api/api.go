@@ -23,6 +23,7 @@ import (
 type Config struct {
 	Issuer     string       // the broker's issuer
 	Audience   string       // this API's resource id in the broker's settings
+	Origins    []string     // of pages that may call the API from a browser; none when empty
 	HTTPClient *http.Client // fetches the broker's keys; the guard's own when nil
 }
 
@@ -37,7 +38,11 @@ func New(c Config) (http.Handler, error) {
 	if err != nil {
 		return nil, err
 	}
-	return Handler(g), nil
+	pages, err := readOrigins(c.Origins)
+	if err != nil {
+		return nil, err
+	}
+	return pages.around(Handler(g)), nil
 }
 
 // Handler returns the API behind a guard of yours; tests pass one of guardtest.

@@ -2,6 +2,7 @@
 //
 //	ISSUER    the broker's issuer, such as https://login.example
 //	AUDIENCE  this API's resource id in the broker's settings
+//	ORIGINS   of pages that may call it from a browser, separated by spaces
 //	LISTEN    where to listen; 127.0.0.1:9100 when not set
 package main
 
@@ -12,6 +13,7 @@ import (
 	"net/http"
 	"os"
 	"os/signal"
+	"strings"
 	"syscall"
 	"time"
 
@@ -25,7 +27,7 @@ func main() {
 }
 
 func run() error {
-	h, err := api.New(api.Config{Issuer: os.Getenv("ISSUER"), Audience: os.Getenv("AUDIENCE")})
+	h, err := api.New(api.Config{Issuer: os.Getenv("ISSUER"), Audience: os.Getenv("AUDIENCE"), Origins: strings.Fields(os.Getenv("ORIGINS"))})
 	if err != nil {
 		return err
 	}
