@@ -12,6 +12,7 @@ import (
 
 	"github.com/gin-gonic/gin"
 
+	"github.com/handstamp/handstamp/broker/session"
 	"github.com/handstamp/handstamp/storage"
 )
 
@@ -142,5 +143,5 @@ type recorderKey struct{}
 
 // actor names who acts, for the audit row.
 func actor(c *gin.Context, kind, id string) storage.Actor {
-	return storage.Actor{Kind: kind, ID: id, IP: c.ClientIP(), RequestID: rec(c).reference}
+	return storage.Actor{Kind: kind, ID: id, IP: c.ClientIP(), Device: session.Device(c.Request.UserAgent()), RequestID: rec(c).reference}
 }

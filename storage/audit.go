@@ -16,6 +16,7 @@ type Actor struct {
 	Kind      string // person client admin system
 	ID        string
 	IP        string
+	Device    string // browser and system in a few words; kept with what begins here, not in the audit
 	RequestID string
 }
 
@@ -41,6 +42,8 @@ const (
 	AuditSignInRefused    = "sign_in_refused"
 	AuditSignOut          = "sign_out"
 	AuditConsent          = "consent"
+	AuditConsentForgotten = "consent_forgotten"
+	AuditAccessEnded      = "access_ended"
 	AuditCodeIssued       = "code_issued"
 	AuditCodeTaken        = "code_taken"
 	AuditCodeReplayed     = "code_replayed"

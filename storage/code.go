@@ -71,7 +71,7 @@ func (d *DB) TakeCode(ctx context.Context, a Actor, in TakeCode) (*Taken, error)
 		if in.Family != nil {
 			family := *in.Family
 			family.Offline = t.Grant.Offline
-			if t.RefreshToken, err = d.beginFamily(ctx, q, &t.Grant, family); err != nil {
+			if t.RefreshToken, err = d.beginFamily(ctx, q, a, &t.Grant, family); err != nil {
 				return nil, err
 			}
 		}

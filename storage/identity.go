@@ -13,13 +13,13 @@ import (
 type Identity struct {
 	ProviderID, Issuer, Subject, UserID string
 	Claims                              map[string]any // the whole last upstream answer; sealed at rest
-	ClaimsAt                            time.Time
+	ClaimsAt, CreatedAt                 time.Time
 }
 
-const identityColumns = `i.provider_id, i.issuer, i.subject, i.user_id, i.claims, i.claims_at`
+const identityColumns = `i.provider_id, i.issuer, i.subject, i.user_id, i.claims, i.claims_at, i.created_at`
 
 func (i *Identity) fields(sealed *string) []any {
-	return []any{&i.ProviderID, &i.Issuer, &i.Subject, &i.UserID, sealed, when{&i.ClaimsAt}}
+	return []any{&i.ProviderID, &i.Issuer, &i.Subject, &i.UserID, sealed, when{&i.ClaimsAt}, when{&i.CreatedAt}}
 }
 
 // BindProvider ties a provider's slug to an internal id and an issuer for ever: it

@@ -87,7 +87,7 @@ func tokenMAC(key []byte, family string, generation int64) []byte {
 }
 
 // beginFamily makes the first refresh token of a grant.
-func (d *DB) beginFamily(ctx context.Context, q runner, g *Grant, f NewFamily) (string, error) {
+func (d *DB) beginFamily(ctx context.Context, q runner, a Actor, g *Grant, f NewFamily) (string, error) {
 	id, key := newID(), make([]byte, 32)
 	rand.Read(key)
 	now := d.clock()
@@ -100,9 +100,9 @@ func (d *DB) beginFamily(ctx context.Context, q runner, g *Grant, f NewFamily) (
 		}
 		ends = min(ends, sessionEnds)
 	}
-	if _, err := q.ExecContext(ctx, `INSERT INTO families (id, grant_id, client_id, offline, secret, generation, created_at, rotated_at, idle, idle_at, expires_at, revoked_at)
-		VALUES ($1, $2, $3, $4, $5, 1, $6, $6, $7, $8, $9, 0)`, id, g.ID, g.ClientID, f.Offline, d.sealer.sealColumn("families", id, "secret", key),
-		micros(now), f.Idle.Microseconds(), min(micros(now.Add(f.Idle)), ends), ends); err != nil {
+	if _, err := q.ExecContext(ctx, `INSERT INTO families (id, grant_id, client_id, offline, secret, generation, created_at, rotated_at, idle, idle_at, expires_at, revoked_at, first_ip)
+		VALUES ($1, $2, $3, $4, $5, 1, $6, $6, $7, $8, $9, 0, $10)`, id, g.ID, g.ClientID, f.Offline, d.sealer.sealColumn("families", id, "secret", key),
+		micros(now), f.Idle.Microseconds(), min(micros(now.Add(f.Idle)), ends), ends, a.IP); err != nil {
 		return "", fmt.Errorf("begin refresh tokens: %w", err)
 	}
 	return makeToken(key, id, 1), nil

@@ -27,14 +27,15 @@ type Session struct {
 	ACR                                        string
 	AMR                                        []string
 	UpstreamSID                                string
+	IP, Device                                 string // where it began
 	User                                       User
 }
 
-const sessionColumns = `s.sid, s.user_id, s.provider_id, s.upstream_sid, s.auth_time, s.acr, s.amr, s.created_at, s.last_seen_at, s.expires_at`
+const sessionColumns = `s.sid, s.user_id, s.provider_id, s.upstream_sid, s.auth_time, s.acr, s.amr, s.created_at, s.last_seen_at, s.expires_at, s.ip, s.device`
 
 func (s *Session) fields() []any {
 	return []any{&s.SID, &s.UserID, &s.ProviderID, &s.UpstreamSID, when{&s.AuthTime}, &s.ACR, list{&s.AMR},
-		when{&s.CreatedAt}, when{&s.LastSeenAt}, when{&s.ExpiresAt}}
+		when{&s.CreatedAt}, when{&s.LastSeenAt}, when{&s.ExpiresAt}, &s.IP, &s.Device}
 }
 
 // touchEvery is how exact LastSeenAt is: a session is written at most this often.
@@ -121,15 +122,15 @@ func (d *DB) withdrawOnline(ctx context.Context, q runner, sid string) error {
 	return nil
 }
 
-func (d *DB) beginSession(ctx context.Context, q runner, u *User, in SignIn) (*Session, error) {
+func (d *DB) beginSession(ctx context.Context, q runner, a Actor, u *User, in SignIn) (*Session, error) {
 	n, now := in.Session, d.now()
 	s := &Session{IDHash: n.IDHash, SID: n.SID, UserID: u.ID, ProviderID: in.ProviderID, AuthTime: fromMicros(micros(n.AuthTime)),
 		LastSeenAt: fromMicros(now), CreatedAt: fromMicros(now), ExpiresAt: fromMicros(micros(n.ExpiresAt)), ACR: n.ACR, AMR: n.AMR,
-		UpstreamSID: n.UpstreamSID, User: *u}
+		UpstreamSID: n.UpstreamSID, IP: a.IP, Device: a.Device, User: *u}
 	_, err := q.ExecContext(ctx, `INSERT INTO sessions (id_hash, sid, user_id, provider_id, subject, upstream_sid, auth_time, acr, amr,
-		created_at, last_seen_at, idle, expires_at, ended_at) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $10, $11, $12, 0)`,
+		created_at, last_seen_at, idle, expires_at, ended_at, ip, device) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $10, $11, $12, 0, $13, $14)`,
 		hashText(n.IDHash), n.SID, u.ID, in.ProviderID, in.Subject, n.UpstreamSID, micros(n.AuthTime), n.ACR, listText(n.AMR),
-		now, n.Idle.Microseconds(), micros(n.ExpiresAt))
+		now, n.Idle.Microseconds(), micros(n.ExpiresAt), a.IP, a.Device)
 	if err != nil {
 		return nil, fmt.Errorf("begin session: %w", err)
 	}

@@ -56,7 +56,7 @@ func (d *DB) SignIn(ctx context.Context, a Actor, in SignIn) (*Session, error) {
 		if err != nil {
 			return nil, err
 		}
-		s, err := d.beginSession(ctx, q, u, in)
+		s, err := d.beginSession(ctx, q, a, u, in)
 		if err != nil {
 			return nil, err
 		}
