@@ -30,7 +30,7 @@ func raw(t *testing.T, url string) *sql.DB {
 	return db
 }
 
-var tables = []string{"providers", "users", "identities", "spent_states", "sessions", "grants", "codes", "families", "consents", "signing_keys", "sealing_keys", "audit"}
+var tables = []string{"providers", "users", "identities", "spent_states", "sessions", "grants", "codes", "families", "consents", "signing_keys", "sealing_keys", "audit", "accounts", "invitations", "guesses"}
 
 // dump reads every value of every row.
 func dump(t *testing.T, db *sql.DB) map[string][]string {

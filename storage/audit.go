@@ -54,6 +54,12 @@ const (
 	AuditTokenRevoked     = "token_revoked"
 	AuditKeysChanged      = "signing_keys_changed"
 	AuditResealed         = "resealed"
+	AuditAccountMade      = "account_made"
+	AuditPasswordSet      = "password_set"
+	AuditTOTPOn           = "second_factor_set"
+	AuditTOTPOff          = "second_factor_removed"
+	AuditInvited          = "invited"
+	AuditGuessing         = "password_guessing"
 )
 
 // Note writes an audit row for something that changed no other row, such as a

@@ -13,3 +13,10 @@ func (d *DB) Write(ctx context.Context, fn func(ctx context.Context, q Runner) e
 
 // Reader gives the connections that reads use.
 func (d *DB) Reader() Runner { return d.engine.reader() }
+
+// SetGuessBudget lowers the budget and gives the way back.
+func SetGuessBudget(rows int64) (restore func()) {
+	before := guessBudget
+	guessBudget = rows
+	return func() { guessBudget = before }
+}

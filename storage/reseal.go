@@ -12,6 +12,8 @@ var sealedColumns = []struct{ table, column, key, where string }{
 	{"grants", "claims", `id`, `id = $1`},
 	{"families", "secret", `id`, `id = $1`},
 	{"signing_keys", "pkcs8", `id`, `id = $1`},
+	{"accounts", "hash", `provider_id || '/' || subject`, `provider_id || '/' || subject = $1`},
+	{"accounts", "totp", `provider_id || '/' || subject`, `provider_id || '/' || subject = $1`},
 }
 
 // proveSealingKeys opens the proof of every key that something here is sealed with.

@@ -124,3 +124,11 @@ func exec(ctx context.Context, q runner, query string, args ...any) (int64, erro
 	}
 	return r.RowsAffected()
 }
+
+// ignoreNotFound is for questions where "none" is an answer.
+func ignoreNotFound(err error) error {
+	if errors.Is(err, ErrNotFound) {
+		return nil
+	}
+	return err
+}

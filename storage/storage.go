@@ -22,6 +22,7 @@ import (
 	"log/slog"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 )
 
@@ -61,6 +62,7 @@ type DB struct {
 	log    *slog.Logger
 	stamps stamper
 	closed func() error
+	tries  atomic.Int64 // at passwords, counted since Open
 }
 
 // Open opens the book and brings its tables up to date. It refuses a book that a

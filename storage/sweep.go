@@ -29,6 +29,8 @@ func (d *DB) Sweep(ctx context.Context) (int64, error) {
 		// A token that has expired needs no list, whatever another node's clock says by then.
 		{"revoked tokens", `SELECT hash FROM revoked_tokens WHERE expires_at < $1 LIMIT $2`,
 			`DELETE FROM revoked_tokens WHERE hash = $1 AND expires_at < $2`, old},
+		{"invitations", `SELECT hash FROM invitations WHERE expires_at < $1 LIMIT $2`, `DELETE FROM invitations WHERE hash = $1 AND expires_at < $2`, old},
+		{"guesses", `SELECT key FROM guesses WHERE expires_at < $1 LIMIT $2`, `DELETE FROM guesses WHERE key = $1 AND expires_at < $2`, now},
 		// A session that is not there counts as ended.
 		{"sessions", `SELECT id_hash FROM sessions WHERE expires_at < $1 OR (ended_at <> 0 AND ended_at < $1) LIMIT $2`,
 			`DELETE FROM sessions WHERE id_hash = $1 AND (expires_at < $2 OR (ended_at <> 0 AND ended_at < $2))`, old},

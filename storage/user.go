@@ -64,7 +64,7 @@ func (d *DB) SetUserDisabled(ctx context.Context, a Actor, userID string, disabl
 			return none, ErrNotFound
 		}
 		if disabled {
-			if err := d.withdrawAll(ctx, q, userID); err != nil {
+			if err := d.withdrawAll(ctx, q, userID, "user disabled"); err != nil {
 				return none, err
 			}
 		}
@@ -74,13 +74,13 @@ func (d *DB) SetUserDisabled(ctx context.Context, a Actor, userID string, disabl
 }
 
 // withdrawAll ends everything that a user holds.
-func (d *DB) withdrawAll(ctx context.Context, q runner, userID string) error {
+func (d *DB) withdrawAll(ctx context.Context, q runner, userID, why string) error {
 	now := d.now()
 	if _, err := q.ExecContext(ctx, `UPDATE sessions SET ended_at = $1 WHERE user_id = $2 AND ended_at = 0`, now, userID); err != nil {
 		return fmt.Errorf("end sessions: %w", err)
 	}
-	if _, err := q.ExecContext(ctx, `UPDATE grants SET revoked_at = $1, revoked_reason = 'user disabled'
-		WHERE user_id = $2 AND revoked_at = 0`, now, userID); err != nil {
+	if _, err := q.ExecContext(ctx, `UPDATE grants SET revoked_at = $1, revoked_reason = $3
+		WHERE user_id = $2 AND revoked_at = 0`, now, userID, why); err != nil {
 		return fmt.Errorf("revoke grants: %w", err)
 	}
 	if _, err := q.ExecContext(ctx, `UPDATE families SET revoked_at = $1
