@@ -40,7 +40,8 @@ type Options struct {
 	Ring           *tokens.Ring
 	Pages          *page.Pages
 	Life           grant.Lifetimes
-	TrustedProxies []string // CIDRs whose X-Forwarded-For counts
+	TrustedProxies []string     // CIDRs whose X-Forwarded-For counts
+	Outgoing       *http.Client // the hardened one, for keys that clients publish; default: the strict one
 	Logger         *slog.Logger
 	Now            func() time.Time
 }
@@ -82,7 +83,12 @@ func New(o Options, d *Directory) (*Broker, error) {
 		jar:      session.NewJar(issuer, o.Sealer, o.Life.Transaction, o.Now),
 		verifier: &tokens.Verifier{Issuer: o.Issuer, Keys: o.Ring, Now: o.Now},
 		spent:    newSpentStates(2*o.Life.Transaction, o.Now), guesses: newGuesses(o.Now)}
-	b.desk = &grant.Desk{DB: o.DB, Now: o.Now, Life: o.Life,
+	if o.Outgoing == nil {
+		if o.Outgoing, err = providers.NewClient(providers.ClientOptions{}); err != nil {
+			return nil, err
+		}
+	}
+	b.desk = &grant.Desk{DB: o.DB, Now: o.Now, Life: o.Life, Assertions: grant.NewAssertions(o.Issuer, o.Outgoing, o.Now),
 		Mint: &tokens.Mint{Issuer: o.Issuer, Ring: o.Ring, Now: o.Now, AccessTTL: o.Life.Access, IDTTL: o.Life.ID}}
 	if err := b.Swap(d); err != nil {
 		return nil, err

@@ -5,12 +5,14 @@ import (
 	"encoding/base64"
 	"encoding/json"
 	"net/http"
+	"slices"
 	"strconv"
 	"strings"
 
 	"github.com/gin-gonic/gin"
 
 	"github.com/handstamp/handstamp/broker/grant"
+	"github.com/handstamp/handstamp/tokens"
 )
 
 // document is a public document as ready bytes.
@@ -37,8 +39,11 @@ type metadata struct {
 	SubjectTypes          []string `json:"subject_types_supported"`
 	IDTokenAlgs           []string `json:"id_token_signing_alg_values_supported"`
 	TokenAuth             []string `json:"token_endpoint_auth_methods_supported"`
+	TokenAuthAlgs         []string `json:"token_endpoint_auth_signing_alg_values_supported"`
 	RevocationAuth        []string `json:"revocation_endpoint_auth_methods_supported"`
+	RevocationAuthAlgs    []string `json:"revocation_endpoint_auth_signing_alg_values_supported"`
 	IntrospectionAuth     []string `json:"introspection_endpoint_auth_methods_supported"`
+	IntrospectionAuthAlgs []string `json:"introspection_endpoint_auth_signing_alg_values_supported"`
 	Challenges            []string `json:"code_challenge_methods_supported"`
 	Claims                []string `json:"claims_supported"`
 	Prompts               []string `json:"prompt_values_supported"`
@@ -51,11 +56,12 @@ type metadata struct {
 }
 
 func (b *Broker) describe(d *Directory) (*document, error) {
-	auth := []string{"client_secret_basic", "client_secret_post", "none"}
+	auth, signing := grant.AuthMethods(), tokens.AssertionAlgs()
 	m := metadata{Issuer: b.name, AuthorizationEndpoint: b.path("/authorize"), TokenEndpoint: b.path("/token"), UserinfoEndpoint: b.path("/userinfo"),
 		JWKSURI: b.path("/jwks"), RevocationEndpoint: b.path("/revoke"), IntrospectionEndpoint: b.path("/introspect"), EndSessionEndpoint: b.path("/logout"), ScopesSupported: d.ScopesSupported(),
 		ResponseTypes: []string{"code"}, ResponseModes: []string{"query", "form_post"}, GrantTypes: grant.Types(), SubjectTypes: []string{"public"},
-		TokenAuth: auth, RevocationAuth: auth, IntrospectionAuth: auth[:2], Challenges: []string{"S256"}, Prompts: []string{"none", "login", "consent", "select_account"}, IssParameter: true,
+		TokenAuth: auth, RevocationAuth: auth, IntrospectionAuth: slices.DeleteFunc(slices.Clone(auth), func(m string) bool { return m == "none" }),
+		TokenAuthAlgs: signing, RevocationAuthAlgs: signing, IntrospectionAuthAlgs: signing, Challenges: []string{"S256"}, Prompts: []string{"none", "login", "consent", "select_account"}, IssParameter: true,
 		ACRValues: d.ACRSupported(), ClaimsParameter: true, ClaimTypes: []string{"normal"},
 		Claims: append([]string{"sub", "iss", "aud", "exp", "iat", "auth_time", "nonce", "acr", "amr", "azp", "sid", "at_hash"}, d.ClaimsSupported()...)}
 	for _, alg := range b.ring.Algs() {

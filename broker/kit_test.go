@@ -170,7 +170,11 @@ func (k *kit) open(t testing.TB) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	k.broker, err = broker.New(broker.Options{Issuer: k.issuer, DB: k.db, Sealer: sealer, Ring: k.ring, Pages: pages, Life: lives, Logger: log, Now: k.clock.now}, k.compile(t))
+	outgoing, err := providers.NewClient(providers.ClientOptions{AllowLoopback: true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	k.broker, err = broker.New(broker.Options{Issuer: k.issuer, DB: k.db, Sealer: sealer, Ring: k.ring, Pages: pages, Life: lives, Outgoing: outgoing, Logger: log, Now: k.clock.now}, k.compile(t))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -39,7 +39,7 @@ func (b *Broker) clientRequest(c *gin.Context) (url.Values, *Directory, *directo
 	if wait := b.guesses.wait(name, c.ClientIP()); wait > 0 {
 		return nil, nil, nil, tooMany(c, wait)
 	}
-	client, oerr := grant.Authenticate(dir.Snapshot, c.Request.Header["Authorization"], form)
+	client, oerr := b.desk.Authenticate(c.Request.Context(), dir.Snapshot, c.Request.Header["Authorization"], form)
 	if oerr != nil {
 		if oerr.Code == oauth.InvalidClient {
 			b.guesses.failed(name, c.ClientIP())

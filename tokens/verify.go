@@ -97,10 +97,27 @@ func (v *Verifier) IDHint(ctx context.Context, raw string) (*Claims, error) {
 	return c, nil
 }
 
-// open checks everything about a token that does not depend on what it is used
-// for, cheapest first: nothing is decoded before the length is known, no claim
-// is read before the signature is verified.
+// open checks everything about a token of the issuer's that does not depend on what
+// it is used for.
 func (v *Verifier) open(ctx context.Context, raw, typ string) (*Claims, error) {
+	body, err := opened(ctx, raw, v.Keys, v.Algs, typ)
+	if err != nil {
+		return nil, err
+	}
+	c, err := readClaims(body)
+	if err != nil {
+		return nil, err
+	}
+	if v.Issuer == "" || c.Issuer != v.Issuer {
+		return nil, refused("it is of another issuer")
+	}
+	return c, nil
+}
+
+// opened returns the claims of a token of one of the kinds typs, as bytes, once its
+// signature is verified. The cheapest comes first: nothing is decoded before the length
+// is known, no claim is read before the signature is verified.
+func opened(ctx context.Context, raw string, keys KeyFinder, algs []Alg, typs ...string) ([]byte, error) {
 	if len(raw) > MaxLength {
 		return nil, refused("it is too long")
 	}
@@ -110,10 +127,10 @@ func (v *Verifier) open(ctx context.Context, raw, typ string) (*Claims, error) {
 	}
 	// RFC 8725 §3.11: the kind of a token is part of what is checked, so that an ID
 	// token is no access token. RFC 7515 §4.1.9: "application/" may be left out.
-	if strings.TrimPrefix(strings.ToLower(h.typ), "application/") != typ {
+	if !slices.Contains(typs, strings.TrimPrefix(strings.ToLower(h.typ), "application/")) {
 		return nil, refused("its typ is another one")
 	}
-	key, err := v.Keys.FindKey(ctx, h.kid)
+	key, err := keys.FindKey(ctx, h.kid)
 	if errors.Is(err, ErrUnknownKey) {
 		return nil, fmt.Errorf("%w: %w", ErrInvalid, ErrUnknownKey)
 	}
@@ -122,21 +139,14 @@ func (v *Verifier) open(ctx context.Context, raw, typ string) (*Claims, error) {
 	}
 	// RFC 8725 §3.1: the key says which algorithm is right, never the token.
 	parser := parsers[key.Alg]
-	if h.alg != string(key.Alg) || parser == nil || v.Algs != nil && !slices.Contains(v.Algs, key.Alg) {
+	if h.alg != string(key.Alg) || parser == nil || algs != nil && !slices.Contains(algs, key.Alg) {
 		return nil, refused("its alg is another one")
 	}
 	var body payload
 	if _, err := parser.ParseWithClaims(raw, &body, func(*jwt.Token) (any, error) { return key.Key, nil }); err != nil {
 		return nil, refused("its signature or form is wrong") // the cause quotes the token
 	}
-	c, err := readClaims(body.json)
-	if err != nil {
-		return nil, err
-	}
-	if v.Issuer == "" || c.Issuer != v.Issuer {
-		return nil, refused("it is of another issuer")
-	}
-	return c, nil
+	return body.json, nil
 }
 
 // inTime checks exp, iat and nbf against the clock.

@@ -1,84 +1,133 @@
 package grant
 
 import (
+	"context"
 	"encoding/base64"
 	"net/url"
 	"strings"
 
 	"github.com/handstamp/handstamp/broker/directory"
 	"github.com/handstamp/handstamp/broker/oauth"
+	"github.com/handstamp/handstamp/tokens"
 )
 
 // Authenticate finds the client of a token, revocation or introspection request
-// and checks how it proves itself: by HTTP Basic, by the body, or, for a public
-// client, by its name alone (RFC 6749 §2.3.1). Credentials in the query never
-// count. An unknown client costs the same comparison as a known one.
-func Authenticate(snap *directory.Snapshot, authorization []string, form url.Values) (*directory.Client, *oauth.Error) {
-	id, secret, method, err := credentials(authorization, form)
+// and checks how it proves itself: by HTTP Basic, by the body, by a signed assertion
+// (RFC 7523), or, for a public client, by its name alone (RFC 6749 §2.3.1). Credentials
+// in the query never count. An unknown client costs the same comparison, or signature
+// check, as a known one.
+func (d *Desk) Authenticate(ctx context.Context, snap *directory.Snapshot, authorization []string, form url.Values) (*directory.Client, *oauth.Error) {
+	cred, err := readCredentials(authorization, form)
 	if err != nil {
 		return nil, err
 	}
-	c, known := snap.Client(id)
-	if !known {
-		directory.UnknownClient.SecretMatches(secret)
-		return nil, refused("unknown client " + quote(id))
+	c, known := snap.Client(cred.id)
+	if cred.method == directory.AuthKey {
+		if err := d.Assertions.prove(ctx, snap, c, cred.assertion); err != nil {
+			return nil, err
+		}
+	} else if err := checkSecret(c, known, cred); err != nil {
+		return nil, err
 	}
-	switch {
-	case c.Public && method == "none":
-	case c.Public:
-		return nil, refused("public client " + c.ID + " sent a secret")
-	case method == "none":
-		return nil, refused("client " + c.ID + " sent no secret")
-	case !c.SecretMatches(secret):
-		return nil, refused("wrong secret of client " + c.ID)
-	case c.AuthMethod != "" && c.AuthMethod != method:
-		return nil, refused("client " + c.ID + " is registered for " + c.AuthMethod + ", not " + method)
-	}
-	if c.Disabled {
-		return nil, refused("client " + c.ID + " is disabled")
+	if !known || c.Disabled {
+		return nil, refused("client " + quote(cred.id) + " is disabled")
 	}
 	return c, nil
 }
 
+// checkSecret compares what was sent with what the client must send.
+func checkSecret(c *directory.Client, known bool, cred credentials) *oauth.Error {
+	if !known {
+		directory.UnknownClient.SecretMatches(cred.secret)
+		return refused("unknown client " + quote(cred.id))
+	}
+	switch {
+	case c.Public && cred.method == directory.AuthNone:
+	case c.Public:
+		return refused("public client " + c.ID + " sent a secret")
+	case cred.method == directory.AuthNone:
+		return refused("client " + c.ID + " sent no secret")
+	case !c.SecretMatches(cred.secret):
+		return refused("wrong secret of client " + c.ID)
+	case c.AuthMethod != "" && c.AuthMethod != cred.method:
+		return refused("client " + c.ID + " is registered for " + c.AuthMethod + ", not " + cred.method)
+	}
+	return nil
+}
+
+// AuthMethods are the ways in which a client may authenticate, for discovery.
+func AuthMethods() []string {
+	return []string{directory.AuthBasic, directory.AuthPost, directory.AuthKey, directory.AuthNone}
+}
+
 // Named returns the client a request claims to come from, before anything is proven.
 func Named(authorization []string, form url.Values) string {
-	id, _, _, err := credentials(authorization, form)
+	cred, err := readCredentials(authorization, form)
 	if err != nil {
 		return ""
 	}
-	return id
+	return cred.id
 }
 
-// credentials reads the one mechanism used; two at once are refused (RFC 6749 §2.3).
-func credentials(authorization []string, form url.Values) (id, secret, method string, err *oauth.Error) {
-	id, secret, method = form.Get("client_id"), form.Get("client_secret"), "none"
+// credentials are what a request shows of its client, by one method.
+type credentials struct{ id, secret, assertion, method string }
+
+// readCredentials reads the one mechanism used; two at once are refused (RFC 6749 §2.3).
+func readCredentials(authorization []string, form url.Values) (credentials, *oauth.Error) {
+	cred := credentials{id: form.Get("client_id"), secret: form.Get("client_secret"), assertion: form.Get("client_assertion"), method: directory.AuthNone}
+	var ways int
 	if form.Has("client_secret") {
-		method = "client_secret_post"
+		cred.method = directory.AuthPost
+		ways++
+	}
+	if form.Has("client_assertion") || form.Has("client_assertion_type") {
+		cred.method = directory.AuthKey
+		ways++
 	}
 	if len(authorization) > 1 {
-		return "", "", "", oauth.E(oauth.InvalidRequest, "more than one Authorization header")
+		return credentials{}, oauth.E(oauth.InvalidRequest, "more than one Authorization header")
 	}
 	if len(authorization) == 1 {
 		scheme, rest, _ := strings.Cut(authorization[0], " ")
 		if !strings.EqualFold(scheme, "Basic") {
-			return "", "", "", refused("Authorization scheme other than Basic")
+			return credentials{}, refused("Authorization scheme other than Basic")
 		}
-		if method == "client_secret_post" {
-			return "", "", "", oauth.E(oauth.InvalidRequest, "the client authenticates in two ways at once")
+		id, secret, ok := basic(rest)
+		if ways == 0 && !ok {
+			return credentials{}, refused("unreadable Basic credentials")
 		}
-		bid, bsecret, ok := basic(rest)
-		if !ok {
-			return "", "", "", refused("unreadable Basic credentials")
+		if ways == 0 && cred.id != "" && cred.id != id {
+			return credentials{}, oauth.E(oauth.InvalidRequest, "client_id differs from the Authorization header")
 		}
-		if id != "" && id != bid {
-			return "", "", "", oauth.E(oauth.InvalidRequest, "client_id differs from the Authorization header")
-		}
-		id, secret, method = bid, bsecret, "client_secret_basic"
+		cred.id, cred.secret, cred.method = id, secret, directory.AuthBasic
+		ways++
 	}
-	if id == "" {
-		return "", "", "", refused("no client_id")
+	if ways > 1 {
+		return credentials{}, oauth.E(oauth.InvalidRequest, "the client authenticates in two ways at once")
 	}
-	return id, secret, method, nil
+	if cred.method == directory.AuthKey {
+		if err := cred.readAssertion(form.Get("client_assertion_type")); err != nil {
+			return credentials{}, err
+		}
+	}
+	if cred.id == "" {
+		return credentials{}, refused("no client_id")
+	}
+	return cred, nil
+}
+
+// readAssertion finds whom an assertion claims to come from. client_id may be left out,
+// and must be the same where it is there (RFC 7521 §4.2).
+func (cred *credentials) readAssertion(kind string) *oauth.Error {
+	if kind != jwtBearer {
+		return refused("client_assertion_type is another one than " + jwtBearer)
+	}
+	sub := tokens.UnverifiedSubject(cred.assertion)
+	if cred.id != "" && cred.id != sub {
+		return refused("client_id is not the sub of the assertion")
+	}
+	cred.id = sub
+	return nil
 }
 
 // basic decodes the two form-urlencoded parts (RFC 6749 §2.3.1).

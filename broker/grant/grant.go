@@ -23,10 +23,11 @@ import (
 
 // Desk is what every grant type works with.
 type Desk struct {
-	DB   *storage.DB
-	Mint *tokens.Mint
-	Now  func() time.Time
-	Life Lifetimes
+	DB         *storage.DB
+	Mint       *tokens.Mint
+	Assertions *Assertions
+	Now        func() time.Time
+	Life       Lifetimes
 }
 
 // Lifetimes are how long everything lives; configs has the table of defaults.

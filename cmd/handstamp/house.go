@@ -65,8 +65,12 @@ func (h *house) furnish(ctx context.Context, sealer *storage.Sealer) error {
 	if err != nil {
 		return err
 	}
+	client, err := outgoing(h.cfg, false, h.hosts)
+	if err != nil {
+		return err
+	}
 	h.broker, err = broker.New(broker.Options{Issuer: h.cfg.Issuer, DB: h.db, Sealer: sealer, Ring: h.ring, Pages: pages, Life: lifetimes(h.cfg),
-		TrustedProxies: h.cfg.TrustedProxies, Logger: h.log, Now: time.Now}, dir)
+		TrustedProxies: h.cfg.TrustedProxies, Outgoing: client, Logger: h.log, Now: time.Now}, dir)
 	return err
 }
 
