@@ -146,6 +146,10 @@ func (b *Broker) routes(trusted []string) error {
 	g.GET("/logout", b.page(b.logout))
 	g.POST("/logout", b.page(b.logout))
 
+	// a person's own page
+	g.GET("/account", b.page(b.account))
+	g.POST("/account", b.page(b.endAtAccount))
+
 	// for everyone
 	g.GET("/.well-known/openid-configuration", b.discovery)
 	g.GET("/jwks", b.jwks)

@@ -61,7 +61,9 @@ func (b *Broker) page(h handler) gin.HandlerFunc {
 			return
 		}
 		var be *backError
-		if errors.As(err, &be) {
+		if errors.As(err, &be) && be.request.Place != "" {
+			err = b.refuseAtAccount(be.err)
+		} else if errors.As(err, &be) {
 			note(c, be.err.Code, be.err)
 			if err = b.respond(c, be.request, url.Values{"error": {be.err.Code}, "error_description": {be.err.Description}}); err == nil {
 				return

@@ -43,13 +43,13 @@ func (b *Broker) signIn(c *gin.Context, v *visit, p *directory.Provider, tx *ses
 	}
 	s, sessionID := b.newSession(id)
 	in := storage.SignIn{StateHash: oauth.Hash("state", tx.State), StateExpires: time.Unix(tx.Created, 0).Add(2 * b.life.Transaction),
-		ProviderID: p.InternalID, Issuer: id.Issuer, Subject: id.Subject, Claims: id.Claims, Create: p.MakesUsers(), NewSubject: who.User.Subject,
+		ProviderID: p.InternalID, Issuer: id.Issuer, Subject: id.Subject, Claims: id.Claims, Create: v.makesUsers(p), NewSubject: who.User.Subject,
 		Name: who.User.Name, Email: who.User.Email, EmailVerified: who.User.EmailVerified, Session: s}
 	if old, ok := b.jar.SessionID(c.Request); ok {
 		in.EndSession = session.HashID(old)
 	}
 	var code string
-	if !ask {
+	if !ask && !v.own() {
 		code = oauth.NewSecret()
 		in.Grant = b.newGrant(v, d, p.InternalID, s.SID, proof{s.AuthTime, s.ACR, s.AMR}, code)
 	}
@@ -59,7 +59,11 @@ func (b *Broker) signIn(c *gin.Context, v *visit, p *directory.Provider, tx *ses
 	}
 	b.jar.SetSession(c.Writer, sessionID, s.ExpiresAt)
 	b.jar.ForgetSignOut(c.Writer, c.Request)
-	if ask {
+	switch {
+	case v.own():
+		redirect(c, b.path("/account"))
+		return nil
+	case ask:
 		return b.toConsent(c, v, signed)
 	}
 	return b.respondCode(c, v.request, code)
@@ -71,7 +75,7 @@ func (b *Broker) recognise(ctx context.Context, v *visit, p *directory.Provider,
 	who := &grant.Subject{Provider: p, Claims: id.Claims}
 	user, _, err := b.db.FindIdentity(ctx, p.InternalID, id.Subject)
 	switch {
-	case errors.Is(err, storage.ErrNotFound) && !p.MakesUsers():
+	case errors.Is(err, storage.ErrNotFound) && !v.makesUsers(p):
 		return nil, back(v.request, oauth.E(oauth.AccessDenied, "there is no account for this person").Because(reason("sign-up is closed for this provider")))
 	case errors.Is(err, storage.ErrNotFound):
 		who.New, who.User = true, storage.User{Subject: oauth.NewSecret()[:26]}

@@ -34,6 +34,10 @@ func (v *visit) expects(subject string) bool {
 // have lost a redirect URI, since the person left.
 func (b *Broker) revisit(c *gin.Context, request *oauth.AuthRequest, hint string) (*visit, error) {
 	v := &visit{dir: b.dir.Load(), request: request, hint: hint}
+	if v.own() {
+		v.client = v.dir.Account()
+		return v, nil
+	}
 	var err error
 	v.client, err = welcome(c, v.dir, request.ClientID, request.RedirectURI)
 	return v, err
@@ -82,6 +86,9 @@ func nameOfPerson(u storage.User) string {
 // changed; an empty value removes one. It is how pages lead on: every such link is
 // an authorization request like any other and trusts nothing from the page before.
 func (b *Broker) link(r *oauth.AuthRequest, changes ...string) string {
+	if r.Place != "" {
+		return b.accountLink(changes...)
+	}
 	q := url.Values{"client_id": {r.ClientID}, "redirect_uri": {r.RedirectURI}, "response_type": {"code"}}
 	for name, value := range map[string]string{"response_mode": r.ResponseMode, "state": r.State, "nonce": r.Nonce, "scope": strings.Join(r.Scopes, " "),
 		"prompt": strings.Join(r.Prompt, " "), "acr_values": strings.Join(r.ACRValues, " "), "login_hint": r.LoginHint,
@@ -111,6 +118,9 @@ func (b *Broker) link(r *oauth.AuthRequest, changes ...string) string {
 
 // cancel is where a person goes who changes their mind: back to the app.
 func (b *Broker) cancel(r *oauth.AuthRequest) string {
+	if r.Place != "" {
+		return "" // they came from nowhere
+	}
 	return b.responseURL(r, url.Values{"error": {oauth.AccessDenied}, "error_description": {"the person cancelled"}})
 }
 

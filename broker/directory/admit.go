@@ -54,7 +54,7 @@ func (s *Snapshot) admitClient(a *Admission) *Refusal {
 	if a.Client == nil {
 		return &Refusal{oauth.UnauthorizedClient, "This app is not known here.", "no client"}
 	}
-	current, ok := s.clientByID[a.Client.ID]
+	current, ok := s.current(a.Client)
 	switch {
 	case !ok:
 		return &Refusal{oauth.UnauthorizedClient, "This app is not known here.", "client " + a.Client.ID + " does not exist"}

@@ -127,6 +127,7 @@ func (c *compiler) snapshot(rules *mapping.Rules) *Snapshot {
 			s.scopes = append(s.scopes, sc.Name)
 		}
 	}
+	s.account = accountClient(s)
 	for i := range c.doc.Clients {
 		cl := &c.doc.Clients[i]
 		cl.compiled = compileClient(cl, s)

@@ -23,6 +23,7 @@ type Snapshot struct {
 	providerBySlug map[string]*Provider
 	providerByID   map[string]*Provider
 	clientByID     map[string]*Client
+	account        *Client // see Account
 	resourceByID   map[string]*Resource
 	resourceOf     map[string]*Resource // scope → the one resource that owns it
 	origins        map[string]bool
@@ -59,7 +60,7 @@ func (s *Snapshot) Providers() []*Provider { return slices.Clone(s.providers) }
 // ProvidersFor lists what a client's chooser may show: enabled and allowed, in the
 // order of the document.
 func (s *Snapshot) ProvidersFor(c *Client) []*Provider {
-	if current, ok := s.clientByID[c.ID]; ok {
+	if current, ok := s.current(c); ok {
 		return slices.Clone(current.compiled.chooser)
 	}
 	return nil

@@ -25,7 +25,7 @@ type Target struct {
 // userinfo takes the token. Scopes that the client or the target does not know
 // are left out (RFC 6749 §3.3: the answer then tells which were given).
 func (s *Snapshot) Target(c *Client, resources, scopes []string) (Target, *oauth.Error) {
-	c, ok := s.clientByID[c.ID]
+	c, ok := s.current(c)
 	if !ok {
 		return Target{}, oauth.E(oauth.UnauthorizedClient, "the client does not exist any more")
 	}

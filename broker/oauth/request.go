@@ -42,12 +42,17 @@ type AuthRequest struct {
 	LoginHint       string   `json:"l,omitempty"`
 	IDTokenHint     string   `json:"-"`
 	Provider        string   `json:"v,omitempty"`
+	Place           string   `json:"w,omitempty"` // a page of our own that the person is on the way to; no request can name one
 	Display         string   `json:"-"`
 	UILocales       string   `json:"i,omitempty"`
 	ClaimsLocales   string   `json:"-"`
 
 	Claims *ClaimsRequest `json:"k,omitempty"`
 }
+
+// PlaceAccount is the Place of a person on the way to the account page. Such a request
+// is the broker's own: it has neither client nor redirect URI.
+const PlaceAccount = "account"
 
 // ParseClientAndRedirect reads the two values that decide whether anything may
 // be redirected at all. Its errors are for a page, never for a redirect

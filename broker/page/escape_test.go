@@ -81,7 +81,9 @@ func TestS08_NothingThatSomebodyWroteBecomesMarkup(t *testing.T) {
 	tried := 0
 	for i, s := range samples() {
 		known := map[string]bool{}
-		for _, e := range shape(parse(t, render(t, p, s.status, s.view).Body.String())) {
+		honest := parse(t, render(t, p, s.status, s.view).Body.String())
+		forms := len(all(honest, "form"))
+		for _, e := range shape(honest) {
 			known[e] = true
 		}
 		// A refused logo is replaced by a letter.
@@ -101,7 +103,7 @@ func TestS08_NothingThatSomebodyWroteBecomesMarkup(t *testing.T) {
 						t.Errorf("%s = %q makes a %s", field, evil, e)
 					}
 				}
-				if len(all(doc, "form")) > 1 || len(all(doc, "h1")) != 1 || len(all(doc, "title")) != 1 {
+				if len(all(doc, "form")) > forms || len(all(doc, "h1")) != 1 || len(all(doc, "title")) != 1 {
 					t.Errorf("%s = %q changes the page", field, evil)
 				}
 				checkAddresses(t, doc, field, evil)

@@ -5,6 +5,7 @@
 //	/authorize┤                                    ├─▶ the app   (or FormPost)
 //	          └▶ Continue ────────────────────────┘
 //	/logout ──▶ SignOut ─▶ SignedOut          anything else ──▶ Error
+//	/account ─▶ Account
 //
 // It owns the templates, the one stylesheet, the Content-Security-Policy and the
 // escaping of everything that an admin, an upstream or a stranger wrote. Pages

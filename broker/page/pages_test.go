@@ -9,6 +9,7 @@ import (
 	"regexp"
 	"strings"
 	"testing"
+	"time"
 
 	"golang.org/x/net/html"
 )
@@ -45,9 +46,22 @@ func samples() []sample {
 		{name: "signedout", status: 200, forms: "'none'", ids: []string{"back"}, view: SignedOut{App: app, BackHref: "https://desk.example/"}},
 		{name: "leave", status: 400, bare: true, ids: []string{"answer", "continue", "reference", "code"}, view: Leave{App: "Items Desk", Host: "desk.example",
 			Href: "https://desk.example/callback", Fields: []Field{{"error", "login_required"}, {"state", "st&te"}}, Code: "login_required", Reference: "7KQ2-M4XN"}},
+		{name: "account", status: 200, forms: "'self'", ids: []string{"identities", "sessions", "apps", "consents", "end-others", "sign-out", "notice"}, view: accountSample()},
 		{name: "formpost", status: 200, bare: true, script: true, ids: []string{"answer", "continue"}, view: FormPost{Action: "https://desk.example/callback?tenant=a&b=c",
 			Fields: []Field{{"code", "c0de"}, {"state", "st&te"}, {"iss", "https://login.example"}}}},
 	}
+}
+
+func accountSample() Account {
+	at := time.Date(2026, 11, 24, 9, 30, 0, 0, time.UTC)
+	return Account{Person: "Alice Example (alice@acme.example)", Notice: "That session has ended.", Action: "/account", Token: "token-1", SignOutHref: "/logout",
+		Identities: []AccountIdentity{{"Google", "alice@acme.example", at.AddDate(-1, 0, 0), at}, {"Okta", "", at.AddDate(0, -1, 0), at.AddDate(0, 0, -3)}},
+		Sessions: []AccountSession{
+			{SID: "sid-1", Here: true, Device: "Firefox on Linux", IP: "198.51.100.7", Provider: "Google", Started: at, LastSeen: at.Add(5 * time.Minute)},
+			{SID: "sid-2", Provider: "Okta", Started: at.Add(-time.Hour), LastSeen: at.Add(-50 * time.Minute)}},
+		Apps: []AccountApp{{"desk", "Items Desk", []AccountAccess{
+			{"Firefox on Linux", "198.51.100.7", "203.0.113.9", true, at.AddDate(0, 0, -2), at}, {"", "198.51.100.8", "198.51.100.8", false, at, at}}}},
+		Consents: []AccountConsent{{"notes", "Notes", "notes.example", []ScopeLine{{"openid", "Know that it is you"}, {"items:read", ""}}, at.AddDate(0, -2, 0)}, {ClientID: "old", Name: "old"}}}
 }
 
 func pages(t testing.TB) *Pages {
@@ -77,6 +91,8 @@ func render(t testing.TB, p *Pages, status int, view any) *httptest.ResponseReco
 		err = p.SignOut(w, v)
 	case SignedOut:
 		err = p.SignedOut(w, v)
+	case Account:
+		err = p.Account(w, v)
 	case FormPost:
 		err = p.FormPost(w, v)
 	case Leave:

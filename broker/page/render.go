@@ -88,6 +88,7 @@ type view struct {
 	IconURL   string
 	Style     template.CSS // instead of StyleURL and IconURL
 	Bare      bool         // a page that loads nothing: no logos, no links out
+	Wide      bool         // a page with lists on it
 	Page      any
 }
 

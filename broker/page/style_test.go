@@ -70,6 +70,7 @@ func TestEveryWordAndEdgeHasTheContrastThatWCAGAsksFor(t *testing.T) {
 			{"on-blue", "blue", words, "the main button"}, {"on-blue", "blue-deep", words, "the main button, hovered"},
 			{"amber", "paper", words, "a provider is down"}, {"amber", "tint", words, "the same, hovered"}, {"amber", "amber-tint", words, "the letter of one that is down"},
 			{"green", "green-tint", shapes, "the tick"}, {"green", "paper", shapes, "ticks before permissions"},
+			{"green", "green-tint", words, "this browser"}, {"ink", "green-tint", words, "what has just ended"},
 			{"edge", "paper", shapes, "the edge of a button"}, {"blue", "desk", shapes, "the focus ring outside the card"},
 		} {
 			front, back := palette[pair.front], palette[pair.back]

@@ -82,6 +82,19 @@ func (j *Jar) ForgetSignOut(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
+// SetNote keeps one word for the page that is shown next.
+func (j *Jar) SetNote(w http.ResponseWriter, word string) { j.set(w, "note", word, 60) }
+
+// TakeNote takes that word, once.
+func (j *Jar) TakeNote(w http.ResponseWriter, r *http.Request) string {
+	c, err := r.Cookie(j.prefix + "note")
+	if err != nil {
+		return ""
+	}
+	j.set(w, "note", "", -1)
+	return c.Value
+}
+
 func (j *Jar) set(w http.ResponseWriter, name, value string, maxAge int) {
 	http.SetCookie(w, &http.Cookie{Name: j.prefix + name, Value: value, Path: "/", MaxAge: maxAge,
 		HttpOnly: true, Secure: j.secure, SameSite: http.SameSiteLaxMode})
