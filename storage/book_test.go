@@ -196,7 +196,8 @@ func tally(errs []error) map[string]int {
 		name := fmt.Sprint(err)
 		for known, word := range map[error]string{storage.ErrUsed: "used", storage.ErrRevoked: "revoked", storage.ErrStateSpent: "spent",
 			storage.ErrReused: "reused", storage.ErrMismatch: "mismatch", storage.ErrExpired: "expired", storage.ErrNotFound: "not found",
-			storage.ErrUnavailable: "unavailable", storage.ErrNoUser: "no user", storage.ErrDisabled: "disabled"} {
+			storage.ErrUnavailable: "unavailable", storage.ErrNoUser: "no user", storage.ErrDisabled: "disabled",
+			storage.ErrReplayed: "replayed"} {
 			if errors.Is(err, known) {
 				name = word
 			}

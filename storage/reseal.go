@@ -14,6 +14,7 @@ var sealedColumns = []struct{ table, column, key, where string }{
 	{"signing_keys", "pkcs8", `id`, `id = $1`},
 	{"accounts", "hash", `provider_id || '/' || subject`, `provider_id || '/' || subject = $1`},
 	{"accounts", "totp", `provider_id || '/' || subject`, `provider_id || '/' || subject = $1`},
+	{"upstream_hints", "id_token", `sid`, `sid = $1`},
 }
 
 // proveSealingKeys opens the proof of every key that something here is sealed with.

@@ -15,8 +15,11 @@ type NewSession struct {
 	ACR         string
 	AMR         []string
 	UpstreamSID string
-	Idle        time.Duration
-	ExpiresAt   time.Time // absolute end, never slides
+	// UpstreamIDToken is what the provider wants back at sign-out, or "" when nobody is
+	// signed out there. It is sealed at rest and goes when the session ends.
+	UpstreamIDToken string
+	Idle            time.Duration
+	ExpiresAt       time.Time // absolute end, never slides
 }
 
 // Session is a single sign-on session that is alive.
@@ -88,9 +91,10 @@ func (d *DB) TouchSession(ctx context.Context, idHash []byte) error {
 }
 
 // EndSession signs a person out: the session, its online refresh tokens and every
-// grant without offline access end in one transaction. Ending what has ended, or
-// never was, is fine.
+// grant without offline access end in one transaction, and it notes which apps are to
+// be told. Ending what has ended, or never was, is fine.
 func (d *DB) EndSession(ctx context.Context, a Actor, sid string) error {
+	defer d.wake()
 	_, err := write(ctx, d, "end session", func(ctx context.Context, q runner) (none struct{}, err error) {
 		var userID string
 		err = q.QueryRowContext(ctx, `UPDATE sessions SET ended_at = $2 WHERE sid = $1 AND ended_at = 0 RETURNING user_id`, sid, d.now()).Scan(&userID)
@@ -100,12 +104,23 @@ func (d *DB) EndSession(ctx context.Context, a Actor, sid string) error {
 			}
 			return none, err
 		}
-		if err := d.withdrawOnline(ctx, q, sid); err != nil {
+		if err := d.finish(ctx, q, ended{sid, userID}); err != nil {
 			return none, err
 		}
 		return none, d.audit(ctx, q, a, AuditSignOut, "user:"+userID, map[string]string{"sid": sid})
 	})
 	return err
+}
+
+// finish does what follows from the end of a session.
+func (d *DB) finish(ctx context.Context, q runner, s ended) error {
+	if err := d.withdrawOnline(ctx, q, s.sid); err != nil {
+		return err
+	}
+	if err := forgetUpstream(ctx, q, s.sid); err != nil {
+		return err
+	}
+	return d.notify(ctx, q, s)
 }
 
 // withdrawOnline revokes what dies with a session.
@@ -134,7 +149,7 @@ func (d *DB) beginSession(ctx context.Context, q runner, a Actor, u *User, in Si
 	if err != nil {
 		return nil, fmt.Errorf("begin session: %w", err)
 	}
-	return s, nil
+	return s, d.keepUpstream(ctx, q, n)
 }
 
 // replaceSession ends the session that this browser had. When the same person signed
@@ -151,9 +166,13 @@ func (d *DB) replaceSession(ctx context.Context, q runner, a Actor, oldHash []by
 		return err
 	}
 	if userID == s.UserID {
-		_, err = q.ExecContext(ctx, `UPDATE grants SET sid = $1 WHERE sid = $2 AND user_id = $3 AND revoked_at = 0`, s.SID, sid, userID)
+		_, err = q.ExecContext(ctx, `UPDATE grants SET sid = $1, first_sid = CASE WHEN first_sid = '' THEN sid ELSE first_sid END
+			WHERE sid = $2 AND user_id = $3`, s.SID, sid, userID)
+		if err == nil {
+			err = forgetUpstream(ctx, q, sid)
+		}
 	} else {
-		err = d.withdrawOnline(ctx, q, sid)
+		err = d.finish(ctx, q, ended{sid, userID})
 	}
 	if err != nil {
 		return err

@@ -37,6 +37,9 @@ func (d *DB) SignIn(ctx context.Context, a Actor, in SignIn) (*Session, error) {
 	if err != nil {
 		return nil, fmt.Errorf("sign in: %w", err)
 	}
+	if in.EndSession != nil {
+		defer d.wake()
+	}
 	return write(ctx, d, "sign in", func(ctx context.Context, q runner) (*Session, error) {
 		n, err := exec(ctx, q, `INSERT INTO spent_states (hash, expires_at) VALUES ($1, $2) ON CONFLICT (hash) DO NOTHING`,
 			hashText(in.StateHash), micros(in.StateExpires))

@@ -36,6 +36,7 @@ var (
 	ErrReused         = errors.New("the refresh token was used before; its grant is revoked now")
 	ErrRevoked        = errors.New("the grant was revoked or its session has ended")
 	ErrStateSpent     = errors.New("the upstream state was spent before")
+	ErrReplayed       = errors.New("the logout token came before")
 	ErrNoUser         = errors.New("there is no user for this identity")
 	ErrDisabled       = errors.New("the user is disabled")
 	ErrIssuerChanged  = errors.New("the provider's slug is tied to another issuer")
@@ -63,6 +64,9 @@ type DB struct {
 	stamps stamper
 	closed func() error
 	tries  atomic.Int64 // at passwords, counted since Open
+
+	noticed     chan struct{} // see NoticesWaiting
+	wantsNotice atomic.Pointer[func(clientID string) bool]
 }
 
 // Open opens the book and brings its tables up to date. It refuses a book that a
@@ -77,7 +81,7 @@ func Open(ctx context.Context, o Options) (*DB, error) {
 	if o.Logger == nil {
 		o.Logger = slog.Default()
 	}
-	d := &DB{sealer: o.Sealer, clock: o.Now, log: o.Logger}
+	d := &DB{sealer: o.Sealer, clock: o.Now, log: o.Logger, noticed: make(chan struct{}, 1)}
 	var err error
 	switch scheme, rest, _ := strings.Cut(o.URL, ":"); scheme {
 	case "sqlite":

@@ -22,15 +22,21 @@ func (d *DB) Sweep(ctx context.Context) (int64, error) {
 		{"spent states", `SELECT hash FROM spent_states WHERE expires_at < $1 LIMIT $2`,
 			`DELETE FROM spent_states WHERE hash = $1 AND expires_at < $2`, now},
 		// With a grant go its code and its refresh tokens. One with a family is dead when the
-		// family is; one without, when its code is.
+		// family is; one without, when its code is. A session that lives on keeps its grants:
+		// they say which apps are to be told when it ends.
 		{"grants", `SELECT g.id FROM grants g LEFT JOIN families f ON f.grant_id = g.id
-			WHERE CASE WHEN f.id IS NULL THEN g.expires_at ELSE f.idle_at END < $1 LIMIT $2`,
+			WHERE CASE WHEN f.id IS NULL THEN g.expires_at ELSE f.idle_at END < $1
+			AND NOT EXISTS (SELECT 1 FROM sessions s WHERE s.sid = g.sid AND s.ended_at = 0 AND s.expires_at >= $1) LIMIT $2`,
 			`DELETE FROM grants WHERE id = $1 AND NOT EXISTS (SELECT 1 FROM families f WHERE f.grant_id = grants.id AND f.idle_at >= $2)`, old},
 		// A token that has expired needs no list, whatever another node's clock says by then.
 		{"revoked tokens", `SELECT hash FROM revoked_tokens WHERE expires_at < $1 LIMIT $2`,
 			`DELETE FROM revoked_tokens WHERE hash = $1 AND expires_at < $2`, old},
 		{"invitations", `SELECT hash FROM invitations WHERE expires_at < $1 LIMIT $2`, `DELETE FROM invitations WHERE hash = $1 AND expires_at < $2`, old},
 		{"guesses", `SELECT key FROM guesses WHERE expires_at < $1 LIMIT $2`, `DELETE FROM guesses WHERE key = $1 AND expires_at < $2`, now},
+		{"settled notices", `SELECT id FROM logout_outbox WHERE settled_at <> 0 AND settled_at < $1 LIMIT $2`,
+			`DELETE FROM logout_outbox WHERE id = $1 AND settled_at <> 0 AND settled_at < $2`, now - noticesKept.Microseconds()},
+		{"spent logout tokens", `SELECT hash FROM spent_logout_tokens WHERE expires_at < $1 LIMIT $2`,
+			`DELETE FROM spent_logout_tokens WHERE hash = $1 AND expires_at < $2`, now},
 		// A session that is not there counts as ended.
 		{"sessions", `SELECT id_hash FROM sessions WHERE expires_at < $1 OR (ended_at <> 0 AND ended_at < $1) LIMIT $2`,
 			`DELETE FROM sessions WHERE id_hash = $1 AND (expires_at < $2 OR (ended_at <> 0 AND ended_at < $2))`, old},

@@ -53,6 +53,7 @@ func (d *DB) SetUserDisabled(ctx context.Context, a Actor, userID string, disabl
 	if disabled {
 		action = AuditUserDisabled
 	}
+	defer d.wake()
 	_, err := write(ctx, d, "set user disabled", func(ctx context.Context, q runner) (none struct{}, err error) {
 		// This row is locked first: a sign-in and a code for the same user queue behind it
 		// or are seen by the statements below.
@@ -73,11 +74,12 @@ func (d *DB) SetUserDisabled(ctx context.Context, a Actor, userID string, disabl
 	return err
 }
 
-// withdrawAll ends everything that a user holds.
+// withdrawAll ends everything that a user holds, and notes which apps are to be told.
 func (d *DB) withdrawAll(ctx context.Context, q runner, userID, why string) error {
 	now := d.now()
-	if _, err := q.ExecContext(ctx, `UPDATE sessions SET ended_at = $1 WHERE user_id = $2 AND ended_at = 0`, now, userID); err != nil {
-		return fmt.Errorf("end sessions: %w", err)
+	live, err := endAll(ctx, q, `user_id = $2`, now, userID)
+	if err != nil {
+		return err
 	}
 	if _, err := q.ExecContext(ctx, `UPDATE grants SET revoked_at = $1, revoked_reason = $3
 		WHERE user_id = $2 AND revoked_at = 0`, now, userID, why); err != nil {
@@ -87,19 +89,32 @@ func (d *DB) withdrawAll(ctx context.Context, q runner, userID, why string) erro
 		WHERE revoked_at = 0 AND grant_id IN (SELECT id FROM grants WHERE user_id = $2)`, now, userID); err != nil {
 		return fmt.Errorf("revoke refresh tokens: %w", err)
 	}
-	return nil
+	for _, s := range live {
+		if err := forgetUpstream(ctx, q, s.sid); err != nil {
+			return err
+		}
+	}
+	return d.notify(ctx, q, live...)
 }
 
-// DeleteUser removes a user with identities, sessions, grants and consents. If the
-// same person comes back they are somebody new: ids and subjects are never reused.
+// DeleteUser removes a user with identities, sessions, grants and consents, and notes
+// which apps are to be told. If the same person comes back they are somebody new: ids
+// and subjects are never reused.
 func (d *DB) DeleteUser(ctx context.Context, a Actor, userID string) error {
+	defer d.wake()
 	_, err := write(ctx, d, "delete user", func(ctx context.Context, q runner) (none struct{}, err error) {
-		n, err := exec(ctx, q, `DELETE FROM users WHERE id = $1`, userID)
+		n, err := exec(ctx, q, `UPDATE users SET disabled = TRUE WHERE id = $1`, userID)
 		if err != nil {
 			return none, err
 		}
 		if n == 0 {
 			return none, ErrNotFound
+		}
+		if err := d.withdrawAll(ctx, q, userID, "user deleted"); err != nil {
+			return none, err
+		}
+		if _, err := q.ExecContext(ctx, `DELETE FROM users WHERE id = $1`, userID); err != nil {
+			return none, err
 		}
 		return none, d.audit(ctx, q, a, AuditUserDeleted, "user:"+userID, nil)
 	})
