@@ -28,8 +28,15 @@ func init() {
 				q.Set("organization", s.Organization)
 			}
 		},
-		admit: auth0Organization,
+		admit:        auth0Organization,
+		leaveWithout: auth0Leave,
 	}).register()
+}
+
+// auth0Leave is the way of tenants from before November 2023, whose discovery names
+// none until an administrator switches that on. It does not know state.
+func auth0Leave(s Settings, issuer string, d Departure) string {
+	return issuer + "v2/logout?" + url.Values{"client_id": {s.ClientID}, "returnTo": {d.ReturnTo}}.Encode()
 }
 
 // auth0Organization compares an id exactly and a name, which Auth0 keeps in lower

@@ -43,6 +43,7 @@ func init() {
 		authorityOf:    googleAuthority,
 		userInfoClaims: []string{"name", "given_name", "family_name", "picture", "profile", "locale", "email", "email_verified"},
 		silentAuthTime: true,
+		stays:          true, // no end_session_endpoint, no logout tokens
 	}).register()
 }
 

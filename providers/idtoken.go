@@ -79,40 +79,47 @@ func verifyIDToken(ctx context.Context, raw string, keys *keySet, e expected) (*
 	return t, nil
 }
 
-// checkForm looks at a token before any cryptography: one compact JWS, strictly
-// encoded, with a header that asks for nothing unusual (RFC 8725 §3.1, §3.10).
+// checkForm holds an ID token to its form. RFC 8725 §3.11: a logout token or an access
+// token is no ID token.
 func checkForm(raw string, algs []string) *Error {
+	return checkJWS("the ID token", raw, algs, "jwt")
+}
+
+// checkJWS looks at a token before any cryptography: one compact JWS, strictly
+// encoded, of one of the types if it names one, with a header that asks for nothing
+// unusual (RFC 8725 §3.1, §3.10).
+func checkJWS(what, raw string, algs []string, types ...string) *Error {
 	if len(raw) > maxIDToken {
-		return broken("the ID token is too long")
+		return broken(what + " is too long")
 	}
 	parts := strings.Split(raw, ".")
 	if len(parts) != 3 {
-		return broken("the ID token is not a signed JWT in compact form")
+		return broken(what + " is not a signed JWT in compact form")
 	}
 	var decoded [3][]byte
 	for i, p := range parts {
 		b, err := base64.RawURLEncoding.Strict().DecodeString(p)
 		if err != nil || strings.ContainsAny(p, "\r\n") {
-			return broken("the ID token is not strictly base64url")
+			return broken(what + " is not strictly base64url")
 		}
 		decoded[i] = b
 	}
 	head, err := readObject(decoded[0])
 	if err != nil {
-		return &Error{ServerError, "the ID token's header is not a strict JSON object", err}
+		return &Error{ServerError, what + "'s header is not a strict JSON object", err}
 	}
 	if alg, _ := head["alg"].(string); !slices.Contains(algs, alg) {
-		return broken("the ID token is signed with an algorithm that is not allowed")
+		return broken(what + " is signed with an algorithm that is not allowed")
 	}
 	for _, name := range []string{"crit", "b64", "jwk", "enc", "zip"} {
 		if _, there := head[name]; there {
-			return broken("the ID token's header has a member that is not allowed")
+			return broken(what + "'s header has a member that is not allowed")
 		}
 	}
 	if typ, there := head["typ"]; there {
-		// RFC 8725 §3.11: a logout token or an access token is no ID token.
-		if s, _ := typ.(string); !strings.EqualFold(s, "JWT") {
-			return broken("the ID token has the type of another token")
+		s, _ := typ.(string)
+		if !slices.Contains(types, strings.TrimPrefix(strings.ToLower(s), "application/")) { // RFC 7515 §4.1.9
+			return broken(what + " has the type of another token")
 		}
 	}
 	return nil

@@ -65,7 +65,7 @@ func (s *keySet) verify(ctx context.Context, jws *jose.JSONWebSignature) ([]byte
 			break
 		}
 	}
-	return nil, broken("the ID token is signed by none of the upstream's keys")
+	return nil, broken("the token is signed by none of the upstream's keys")
 }
 
 // current returns keys that are young enough, and their turn.

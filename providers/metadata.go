@@ -20,6 +20,7 @@ const (
 // metadata is what of the discovery document matters (OpenID Connect Discovery §3).
 type metadata struct {
 	authURL, tokenURL, keysURL, userInfoURL string
+	leaveURL                                string // "" unless people are to be signed out there
 
 	issParameter bool     // RFC 9207 §3: every answer carries iss
 	authMethods  []string // how clients may prove themselves; nil: not said
@@ -78,6 +79,7 @@ func (u *upstream) judge(doc map[string]any) (*metadata, *Error) {
 		return nil, broken("discovery names another issuer than the settings (a trailing slash counts)")
 	}
 	m := &metadata{authMethods: texts(doc["token_endpoint_auth_methods_supported"])}
+	m.leaveURL = u.judgeLeave(doc)
 	m.issParameter, _ = doc["authorization_response_iss_parameter_supported"].(bool)
 	for _, e := range []struct {
 		name     string

@@ -157,7 +157,7 @@ func (u *upstream) Finish(ctx context.Context, a Attempt, answer url.Values) (*I
 	}
 	return &Identity{
 		Issuer: u.issuer, Subject: token.subject,
-		AuthTime: token.authTime, ACR: token.acr, AMR: token.amr, SessionID: token.sessionID,
+		AuthTime: token.authTime, ACR: token.acr, AMR: token.amr, SessionID: token.sessionID, IDToken: u.hint(rawID),
 		Claims: claims, EmailVerified: u.emailVerified(claims),
 	}, nil
 }
@@ -337,6 +337,9 @@ func (u *upstream) Probe(ctx context.Context) error {
 	m := u.discovery.look().value
 	if m.authMethods != nil && !slices.Contains(m.authMethods, u.settings.AuthMethod) {
 		return broken("discovery does not list our auth_method " + u.settings.AuthMethod)
+	}
+	if u.cannotLeave(m) {
+		return broken("upstream_logout is on, but discovery names no end_session_endpoint that can be used")
 	}
 	return nil
 }

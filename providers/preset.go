@@ -31,6 +31,9 @@ type preset struct {
 	authorityOf    func(domain string, claims map[string]any) bool
 	userInfoClaims []string // all that userinfo ever says; nil: who knows
 	silentAuthTime bool     // knows neither max_age nor auth_time
+
+	stays        bool                                                // cannot sign a person out
+	leaveWithout func(s Settings, issuer string, d Departure) string // where to, without end_session_endpoint
 }
 
 func (p *preset) register() {
@@ -168,6 +171,9 @@ func (p *preset) complete(s *Settings) error {
 		return errors.New("client_secret: there is one, but auth_method is none")
 	case s.AuthMethod != "none" && s.ClientSecret == "":
 		return errors.New("client_secret: is missing")
+	}
+	if s.UpstreamLogout && p.stays {
+		return fmt.Errorf("upstream_logout: %s offers apps no way to sign people out", p.title)
 	}
 	if len(s.Scopes) == 0 {
 		s.Scopes = p.defaults.Scopes

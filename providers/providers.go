@@ -77,6 +77,7 @@ type Identity struct {
 	ACR       string
 	AMR       []string
 	SessionID string // the upstream's sid
+	IDToken   string // as it came, for Leaver; "" unless Settings.UpstreamLogout
 
 	Claims map[string]any // the whole claim map: rules see everything
 
@@ -131,6 +132,10 @@ type Settings struct {
 	HostedDomain        string // google: only people of this Workspace domain; "*": of any
 	AuthorizationServer string // okta: "" or "org" for the org server, else an id such as "default"
 	Organization        string // auth0: only members of this organization
+
+	// UpstreamLogout says that people who sign out here are to be signed out there,
+	// too; see Leaver.
+	UpstreamLogout bool
 
 	// EndpointHosts are hosts, beside the issuer's, that discovery may name.
 	EndpointHosts []string

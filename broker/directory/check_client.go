@@ -32,6 +32,7 @@ func (c *compiler) client(i int) {
 	at.link("tos_uri", cl.TOSURI)
 	c.clientCredentials(cl, at)
 	c.clientURIs(cl, at)
+	c.clientLogout(cl, at)
 	c.clientGrants(cl, at)
 	c.clientScopes(cl, at)
 	c.clientMachine(cl, at)

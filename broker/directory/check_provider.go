@@ -37,8 +37,13 @@ func (c *compiler) provider(i int) {
 // providerTrial lets the kind itself check the settings; making a provider
 // touches no network. It knows faults that only its vendor can have.
 func (c *compiler) providerTrial(kind providers.Kind, p *Provider, at report) {
-	if _, err := kind.New(context.Background(), p.Settings()); err != nil {
+	made, err := kind.New(context.Background(), p.Settings())
+	if err != nil {
 		fromKind(at, err, "")
+		return
+	}
+	if _, leaves := made.(providers.Leaver); p.UpstreamLogout && !leaves {
+		at.at("upstream_logout").say(kind.Title+" offers apps no way to sign people out", "remove it")
 	}
 }
 

@@ -46,6 +46,7 @@ type Provider struct {
 
 	MaxUpstreamAge      Duration `yaml:"max_upstream_age" json:"max_upstream_age"` // 0: the house's default
 	AllowPrivateNetwork bool     `yaml:"allow_private_network" json:"allow_private_network"`
+	UpstreamLogout      bool     `yaml:"upstream_logout" json:"upstream_logout"` // signing out here signs out there, too
 
 	InternalID string `yaml:"-" json:"-"` // storage's id of the slug, see Snapshot.BindInternalIDs
 }
@@ -74,6 +75,10 @@ type Client struct {
 	RedirectURIs           []string `yaml:"redirect_uris" json:"redirect_uris"`
 	PostLogoutRedirectURIs []string `yaml:"post_logout_redirect_uris" json:"post_logout_redirect_uris"`
 	AllowedOrigins         []string `yaml:"allowed_origins" json:"allowed_origins"` // browser origins that may call token, userinfo, revoke
+
+	BackchannelLogoutURI             string `yaml:"backchannel_logout_uri" json:"backchannel_logout_uri"`                           // is sent a logout token when a session ends
+	BackchannelLogoutSessionRequired bool   `yaml:"backchannel_logout_session_required" json:"backchannel_logout_session_required"` // it must have sid; ours always do
+	AllowPrivateNetwork              bool   `yaml:"allow_private_network" json:"allow_private_network"`                             // addresses of the app that we call may be private ones
 
 	Providers       []string `yaml:"providers" json:"providers"`               // slugs; empty: every provider
 	Scopes          []string `yaml:"scopes" json:"scopes"`                     // what it may ask for; empty: openid profile email
@@ -132,7 +137,7 @@ func (p *Provider) Settings() providers.Settings {
 	return providers.Settings{Slug: p.Slug, Kind: p.Kind, Issuer: p.Issuer, ClientID: p.ClientID, ClientSecret: p.ClientSecret,
 		Scopes: p.Scopes, AuthMethod: p.AuthMethod, Params: p.Params, TrustEmail: p.TrustEmail, EmailDomains: p.EmailDomains,
 		HostedDomain: p.HostedDomain, AuthorizationServer: p.AuthorizationServer, Organization: p.Organization, UserInfo: p.UserInfo,
-		EndpointHosts: p.EndpointHosts}
+		EndpointHosts: p.EndpointHosts, UpstreamLogout: p.UpstreamLogout}
 }
 
 // MakesUsers tells whether a first login through this provider makes a local user.

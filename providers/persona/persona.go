@@ -55,6 +55,7 @@ type Options struct {
 
 	RedirectURIs           []string // byte-equal; see also (*Persona).AllowRedirect
 	PostLogoutRedirectURIs []string // byte-equal; see also (*Persona).AllowPostLogoutRedirect
+	BackchannelLogoutURI   string   // see also (*Persona).SetBackchannelLogout
 
 	Users []User           // default People(kind)
 	Now   func() time.Time // default time.Now
@@ -76,8 +77,11 @@ type Persona struct {
 	mu         sync.Mutex
 	redirects  map[string]bool
 	afterLeave map[string]bool
-	users      []User
-	state      book
+
+	backchannel string // where the relying party takes logout tokens
+
+	users []User
+	state book
 }
 
 // Issuer is the exact string of the iss claim and of the discovery document:
@@ -197,6 +201,7 @@ func build(v vendor, o Options) *Persona {
 		clientSecret: o.ClientSecret,
 		redirects:    map[string]bool{},
 		afterLeave:   map[string]bool{},
+		backchannel:  o.BackchannelLogoutURI,
 		users:        slices.Clone(o.Users),
 	}
 	if u, err := url.Parse(p.base); err == nil {
