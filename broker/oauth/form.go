@@ -39,6 +39,9 @@ func CheckForm(v url.Values, maxParams int) *Error {
 			return E(InvalidRequest, "a parameter is given more than once")
 		}
 		for _, value := range values {
+			if name == "claims" { // JSON, whose parser comes later: line ends are layout there
+				value = layout.Replace(value)
+			}
 			if len(value) > maxField || !clean(value) {
 				return E(InvalidRequest, "a parameter is malformed")
 			}
@@ -46,6 +49,8 @@ func CheckForm(v url.Values, maxParams int) *Error {
 	}
 	return nil
 }
+
+var layout = strings.NewReplacer("\n", " ", "\r", " ", "\t", " ")
 
 // clean refuses control characters, invalid UTF-8, byte order marks and marks
 // that turn the reading direction: none belongs in a protocol parameter, some

@@ -59,6 +59,9 @@ func FuzzParseForm(f *testing.F) {
 				t.Errorf("accepted %q with %q=%q", raw, name, values)
 			}
 			for _, value := range values {
+				if name == "claims" {
+					value = layout.Replace(value)
+				}
 				if !clean(value) || len(value) > maxField {
 					t.Errorf("accepted %q with a bad value of %q", raw, name)
 				}
