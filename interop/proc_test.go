@@ -19,7 +19,7 @@ import (
 )
 
 // patience is how long a process may take to say something. It bounds a broken run; nothing is judged by it.
-const patience = 30 * time.Second
+const patience = 2 * time.Minute
 
 // A process is somebody's program, running until its test ends. What it printed is shown when the test fails.
 type process struct {
