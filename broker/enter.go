@@ -3,15 +3,18 @@ package broker
 import (
 	"context"
 	"crypto/rand"
+	"fmt"
 	"net/http"
 	"net/url"
 	"path"
+	"runtime"
 	"runtime/debug"
 	"strings"
 	"time"
 
 	"github.com/gin-gonic/gin"
 
+	"github.com/handstamp/handstamp/broker/page"
 	"github.com/handstamp/handstamp/broker/session"
 	"github.com/handstamp/handstamp/storage"
 )
@@ -61,6 +64,28 @@ func (b *Broker) unwelcome(r *http.Request) int {
 	return 0
 }
 
+// kindOf says what panicked. Only the runtime's own words are repeated: any other
+// value could carry what the request did.
+func kindOf(p any) string {
+	if err, ok := p.(runtime.Error); ok {
+		return err.Error()
+	}
+	return fmt.Sprintf("a %T", p)
+}
+
+// excuse is the answer after a panic: the page with a reference, or where even that
+// fails, a line of text. What was asked is not in it, and not in the log.
+func (b *Broker) excuse(rec *recorder) {
+	defer func() {
+		if recover() != nil && rec.status == 0 {
+			http.Error(rec, "Something went wrong. Reference: "+rec.reference, http.StatusInternalServerError)
+		}
+	}()
+	if err := b.pages.Error(rec, http.StatusInternalServerError, page.ErrorPage{Title: "That did not work", Sentence: sorry, Reference: rec.reference}); err != nil {
+		b.log.Error("error page", "reference", rec.reference, "cause", err)
+	}
+}
+
 // sameHost tells whether a Host header names the issuer's host (RFC 9110 §7.2); the
 // scheme's own port may be spelled out.
 func sameHost(issuer *url.URL, host string) bool {
@@ -99,9 +124,9 @@ func (rec *recorder) Unwrap() http.ResponseWriter { return rec.ResponseWriter }
 
 func (b *Broker) record(rec *recorder, r *http.Request, began time.Time) {
 	if p := recover(); p != nil {
-		b.log.Error("panic", "reference", rec.reference, "path", cut(r.URL.Path), "panic", p, "stack", string(debug.Stack()))
+		b.log.Error("panic", "reference", rec.reference, "path", cut(r.URL.Path), "panic", kindOf(p), "stack", string(debug.Stack()))
 		if rec.status == 0 {
-			http.Error(rec, "Something went wrong. Reference: "+rec.reference, http.StatusInternalServerError)
+			b.excuse(rec)
 		}
 	}
 	attrs := []any{"reference", rec.reference, "method", cut(r.Method), "path", cut(r.URL.Path), "status", rec.status,

@@ -29,6 +29,9 @@ type pageError struct {
 func (e *pageError) Error() string { return e.sentence }
 func (e *pageError) Unwrap() error { return e.cause }
 
+// sorry is what a person is told when the fault is ours.
+const sorry = "Something went wrong on our side. Please try again."
+
 func refuse(status int, sentence string, cause error) error {
 	return &pageError{status: status, sentence: sentence, cause: cause}
 }
@@ -75,7 +78,7 @@ func (b *Broker) page(h handler) gin.HandlerFunc {
 
 // showError writes the page for the person: one sentence, a reference, no detail.
 func (b *Broker) showError(c *gin.Context, err error) {
-	pe := &pageError{status: http.StatusInternalServerError, sentence: "Something went wrong on our side. Please try again.", cause: err}
+	pe := &pageError{status: http.StatusInternalServerError, sentence: sorry, cause: err}
 	var oe *oauth.Error
 	if !errors.As(err, &pe) && errors.As(err, &oe) {
 		pe = &pageError{status: http.StatusBadRequest, sentence: "This sign-in request cannot be used. Please go back to the app and try again.", cause: oe}

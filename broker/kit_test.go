@@ -40,7 +40,8 @@ const (
 
 type kit struct {
 	t                   testing.TB
-	issuer, dbFile      string
+	issuer              string
+	dbURL, dbFile       string // dbFile only where it is SQLite
 	broker              *broker.Broker
 	db                  *storage.DB
 	ring                *tokens.Ring
@@ -48,6 +49,7 @@ type kit struct {
 	clock               *clock
 	logs                *lines
 	doc                 directory.Document
+	transport           http.RoundTripper // nil is the default one
 }
 
 // clock is time that moves only when a test says so, on top of the real one.
@@ -128,7 +130,16 @@ var (
 
 func newKit(t testing.TB, changes ...func(*directory.Document)) *kit {
 	t.Helper()
-	k := &kit{t: t, clock: &clock{}, logs: &lines{}, dbFile: filepath.Join(t.TempDir(), "book.db")}
+	file := filepath.Join(t.TempDir(), "book.db")
+	k := newKitOn(t, "sqlite:"+file, changes...)
+	k.dbFile = file
+	return k
+}
+
+// newKitOn is newKit on a database of the caller's.
+func newKitOn(t testing.TB, dbURL string, changes ...func(*directory.Document)) *kit {
+	t.Helper()
+	k := &kit{t: t, clock: &clock{}, logs: &lines{}, dbURL: dbURL}
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
@@ -155,7 +166,7 @@ func (k *kit) open(t testing.TB) {
 		t.Fatal(err)
 	}
 	log := slog.New(slog.NewJSONHandler(k.logs, &slog.HandlerOptions{Level: slog.LevelDebug}))
-	if k.db, err = storage.Open(t.Context(), storage.Options{URL: "sqlite:" + k.dbFile, Sealer: sealer, Now: k.clock.now, Logger: log}); err != nil {
+	if k.db, err = storage.Open(t.Context(), storage.Options{URL: k.dbURL, Sealer: sealer, Now: k.clock.now, Logger: log}); err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() {
@@ -245,7 +256,7 @@ func (k *kit) browser() *browser {
 	if err != nil {
 		k.t.Fatal(err)
 	}
-	return &browser{k: k, jar: jar, Client: &http.Client{Jar: jar, CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}}
+	return &browser{k: k, jar: jar, Client: &http.Client{Transport: k.transport, Jar: jar, CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}}
 }
 
 // answer is a response that was read to the end.

@@ -88,7 +88,7 @@ func TestAChooserButtonRepeatsTheRequestWithTheProviderNamed(t *testing.T) {
 	}
 }
 
-func TestSingleSignOnAnswersASecondAppWithoutAsking(t *testing.T) {
+func TestS17_SingleSignOnAnswersASecondAppButNotThroughAnotherProvider(t *testing.T) {
 	k := newKit(t)
 	b := k.browser()
 	first := k.login("web").done(b, "google", "alice")
@@ -166,7 +166,7 @@ func TestFormPostAnswersOnAPage(t *testing.T) {
 	}
 }
 
-func TestAnAuthorizationRequestByPostBecomesOneByGet(t *testing.T) {
+func TestS14_AnAuthorizationRequestByPostBecomesOneByGet(t *testing.T) {
 	k := newKit(t)
 	l := k.login("web", "provider", "google")
 	b := k.browser()

@@ -58,10 +58,16 @@ func serve(ctx context.Context, path string, out io.Writer) error {
 	return errors.Join(serveUntil(ctx, listener, h.broker, h.broker.Stopping, log), h.Close())
 }
 
+// newServer closes every way to hold a connection open for ever: a header, a body or
+// a reader that never ends, and headers without bound.
+func newServer(handler http.Handler, log *slog.Logger) *http.Server {
+	return &http.Server{Handler: handler, ReadHeaderTimeout: 5 * time.Second, ReadTimeout: 15 * time.Second, WriteTimeout: 30 * time.Second,
+		IdleTimeout: 2 * time.Minute, MaxHeaderBytes: 32 << 10, ErrorLog: slog.NewLogLogger(log.Handler(), slog.LevelDebug)}
+}
+
 // serveUntil serves until ctx ends, then lets the requests under way finish.
 func serveUntil(ctx context.Context, l net.Listener, handler http.Handler, stopping func(), log *slog.Logger) error {
-	srv := &http.Server{Handler: handler, ReadHeaderTimeout: 5 * time.Second, ReadTimeout: 15 * time.Second, WriteTimeout: 30 * time.Second,
-		IdleTimeout: 2 * time.Minute, MaxHeaderBytes: 32 << 10, ErrorLog: slog.NewLogLogger(log.Handler(), slog.LevelDebug)}
+	srv := newServer(handler, log)
 	failed := make(chan error, 1)
 	go func() { failed <- srv.Serve(l) }()
 	select {

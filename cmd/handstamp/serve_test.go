@@ -22,6 +22,7 @@ import (
 
 	"github.com/handstamp/handstamp/configs"
 	"github.com/handstamp/handstamp/storage"
+	"github.com/handstamp/handstamp/storage/storagetest"
 )
 
 // settings is a small settings file; the issuer may be http because it is loopback.
@@ -287,5 +288,83 @@ func TestI03_C24_LargeHeadersAreRefusedAndStoppingLetsARequestFinish(t *testing.
 	}
 	if err := <-done; err != nil {
 		t.Error(err)
+	}
+}
+
+func TestI02_ASlowHeaderBodyOrReaderIsCutOff(t *testing.T) {
+	srv := newServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if _, err := io.Copy(io.Discard, r.Body); err != nil {
+			return
+		}
+		for range 1 << 20 { // more than any buffer on the way
+			if _, err := w.Write(make([]byte, 1<<10)); err != nil {
+				return
+			}
+		}
+	}), slog.New(slog.DiscardHandler))
+	if srv.ReadHeaderTimeout <= 0 || srv.ReadTimeout <= 0 || srv.WriteTimeout <= 0 || srv.IdleTimeout <= 0 || srv.MaxHeaderBytes <= 0 {
+		t.Fatal("a limit is missing")
+	}
+	// The same limits, shorter, so that a test can wait for them.
+	srv.ReadHeaderTimeout, srv.ReadTimeout, srv.WriteTimeout = 50*time.Millisecond, 100*time.Millisecond, 150*time.Millisecond
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	served := make(chan error, 1)
+	go func() { served <- srv.Serve(l) }()
+	for why, request := range map[string]string{
+		"a header that never ends":  "GET / HTTP/1.1\r\nHost: x\r\nX-Slow: ",
+		"a body that never comes":   "POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 100\r\n\r\n",
+		"a reader that never reads": "GET / HTTP/1.1\r\nHost: x\r\n\r\n",
+	} {
+		c, err := net.Dial("tcp", l.Addr().String())
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := io.WriteString(c, request); err != nil {
+			t.Fatal(err)
+		}
+		if why == "a reader that never reads" {
+			time.Sleep(300 * time.Millisecond) // it is the one that waits; the server must not
+		}
+		if n, _ := io.Copy(io.Discard, c); n >= 1<<30 { // ends only when the server closes
+			t.Errorf("%s: got everything", why)
+		}
+		c.Close()
+	}
+	if err := srv.Close(); err != nil {
+		t.Error(err)
+	}
+	<-served
+}
+
+func TestC08_NodesThatMakeKeysAtOncePublishTheSameOnes(t *testing.T) {
+	url := storagetest.PostgresURL(t)
+	var nodes [4]*house
+	for i := range nodes {
+		db := storagetest.OpenURL(t, url)
+		nodes[i] = &house{cfg: configs.Defaults(), db: db, log: slog.New(slog.DiscardHandler)}
+	}
+	sets := make(chan string, len(nodes))
+	var all sync.WaitGroup
+	for _, h := range nodes {
+		all.Go(func() {
+			ring, err := h.openRing(t.Context())
+			if err != nil {
+				t.Error(err)
+				return
+			}
+			set, _ := ring.JWKS()
+			sets <- string(set)
+		})
+	}
+	all.Wait()
+	close(sets)
+	first := <-sets
+	for set := range sets {
+		if set != first {
+			t.Errorf("two nodes publish different keys:\n%s\n%s", first, set)
+		}
 	}
 }
