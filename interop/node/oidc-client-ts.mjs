@@ -25,6 +25,7 @@ await new Promise((ready) => server.listen(new URL(settings.app).port, '127.0.0.
 const browser = await launch();
 try {
   const page = await browser.newPage();
+  page.setDefaultTimeout(60_000);
   const refused = [];
   page.on('console', (message) => {
     const { url } = message.location();

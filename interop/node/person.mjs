@@ -25,7 +25,7 @@ const complaints = [];
 async function visitor(options = {}) {
   const context = await browser.newContext({ viewport: { width: 1280, height: 800 }, reducedMotion: 'reduce', ...options });
   const page = await context.newPage();
-  page.setDefaultTimeout(20_000);
+  page.setDefaultTimeout(60_000);
   page.on('console', (message) => { if (message.type() === 'error') complaints.push(`${message.location().url}: ${message.text()}`); });
   page.on('pageerror', (err) => complaints.push(`${page.url()}: ${err}`));
   return page;
