@@ -48,6 +48,12 @@ func (v *visit) strongEnough(s *storage.Session, allowed []*directory.Provider) 
 	})
 }
 
+// provable tells whether a provider could give what the app demands: where the settings
+// say what it can prove, nobody is sent there in vain.
+func (v *visit) provable(p *directory.Provider) bool {
+	return len(p.ACRValues) == 0 || v.request.ACRSuffices("") || slices.ContainsFunc(p.ACRValues, v.request.ACRSuffices)
+}
+
 // proven refuses a sign-in that does not have the class which the app demands. What is
 // in a token is what the provider said, never what the app asked for.
 func (v *visit) proven(acr string) error {

@@ -31,7 +31,9 @@ func TestD35_ATokenSaysWhatTheProviderProvedAndNeverWhatTheAppAskedFor(t *testin
 		{"a class of the wrong type", 2, []string{"claims", essential("2")}, "", "unmet_authentication_requirements"},
 		{"a class that is markup and lines", "gold\n<b>", []string{"acr_values", gold}, "", ""},
 	} {
-		r := suiteKit(t).newRelyingParty("suite-1", "")
+		k := suiteKit(t)
+		k.change(func(d *directory.Document) { d.Providers[1].ACRValues = nil }) // nobody knows what it can prove
+		r := k.newRelyingParty("suite-1", "")
 		r.upstream.Faults().Set(persona.Fault{Claims: persona.Claims{"acr": row.proved}})
 		a := r.ask(row.ask...)
 		if row.err != "" {
@@ -70,6 +72,30 @@ func TestD35_S17_ASessionThatIsTooWeakIsNotReused(t *testing.T) {
 	}
 	if v := r.login(demand...); v.upstream != nil || v.id["acr"] != classOne {
 		t.Error("a session that is strong enough was not reused")
+	}
+}
+
+func TestNobodyIsSentToAProviderThatCannotProveWhatIsDemanded(t *testing.T) {
+	k := newKit(t, func(d *directory.Document) {
+		d.Providers[0].ACRValues, d.Providers[1].ACRValues, d.Providers[2].ACRValues = []string{"bronze"}, []string{"gold"}, []string{"silver", "gold"}
+	})
+	demand := func(acr, provider string) *answer {
+		return k.browser().get(k.login("web", "provider", provider, "claims", `{"id_token":{"acr":{"essential":true,"values":["`+acr+`"]}}}`).url())
+	}
+	if a := demand("gold", ""); strings.Contains(a.body, "provider-google") || !strings.Contains(a.body, "provider-okta") || !strings.Contains(a.body, "provider-auth0") {
+		t.Errorf("the chooser offers what cannot work: %s", a.body)
+	}
+	if a := demand("gold", "google"); a.StatusCode != http.StatusOK || strings.Contains(a.body, "provider-google") {
+		t.Errorf("a named provider that cannot: %s %s", a.Status, a.body)
+	}
+	if to := demand("silver", "").to(t); !strings.HasPrefix(to.String(), k.auth0.BaseURL()) {
+		t.Errorf("one can, but the person goes to %s", to)
+	}
+	if q := demand("platinum", "").to(t).Query(); q.Get("error") != "unmet_authentication_requirements" {
+		t.Errorf("nobody can: %v", q)
+	}
+	if to := k.browser().get(k.login("web", "provider", "google", "acr_values", "gold").url()).to(t); !strings.HasPrefix(to.String(), k.google.BaseURL()) || to.Query().Has("acr_values") {
+		t.Errorf("a wish must exclude nobody, and is not passed to who cannot fulfil it: %s", to)
 	}
 }
 

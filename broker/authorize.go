@@ -137,6 +137,13 @@ func (v *visit) embassies() (allowed []*directory.Provider, named *directory.Pro
 	if len(allowed) == 0 {
 		return nil, nil, back(v.request, oauth.E(oauth.AccessDenied, "no provider is available for this app"))
 	}
+	allowed = slices.DeleteFunc(allowed, func(p *directory.Provider) bool { return !v.provable(p) })
+	if len(allowed) == 0 {
+		return nil, nil, back(v.request, oauth.E(oauth.UnmetAuthentication, "no provider for this app can prove the acr that is asked for"))
+	}
+	if named != nil && !v.provable(named) {
+		named = nil
+	}
 	return allowed, named, nil
 }
 
