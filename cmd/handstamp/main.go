@@ -4,6 +4,7 @@
 //	handstamp serve    the broker, from a settings file
 //	handstamp check    what is wrong with a settings file, and which upstreams answer
 //	handstamp explain  why given claims lead to given roles and scopes
+//	handstamp clients  a new client: its secret, and its lines for the settings file
 //
 // One file a verb. Only this package imports configs, and only here are sockets,
 // signals and log formats chosen.
@@ -30,7 +31,7 @@ func run(args []string) int {
 	defer stop()
 	root := &cobra.Command{Use: "handstamp", Short: "Sign in once at the door; every room inside trusts the stamp.",
 		SilenceUsage: true, SilenceErrors: true, Version: version()}
-	root.AddCommand(serveCmd(), devCmd(), checkCmd(), explainCmd())
+	root.AddCommand(serveCmd(), devCmd(), checkCmd(), explainCmd(), clientsCmd())
 	root.SetArgs(args)
 	err := root.ExecuteContext(ctx)
 	var code exitCode
