@@ -40,6 +40,12 @@
 // strong. It answers with the challenge of RFC 9470, from which an app knows how to
 // send the person to the broker once more.
 //
+// # Machines
+//
+// A client may also act for itself, without a person (client_credentials). Its tokens
+// pass like any other, by their scopes: Token.Machine tells them apart where it
+// matters, such as in a route that shows "my" things.
+//
 // # Other frameworks
 //
 // Package ginguard does the same for gin. For anything else, Checker looks at an

@@ -141,3 +141,29 @@ type exampleTB struct{}
 func (exampleTB) Helper() {}
 
 func (exampleTB) Fatalf(format string, args ...any) { log.Fatalf(format, args...) }
+
+// A route for machines only, such as a nightly job's. Scopes decide what may be done;
+// Machine tells that nobody stands behind it.
+func ExampleToken_Machine() {
+	issuer := guardtest.New(exampleTB{})
+	g := issuer.Guard("https://api.example")
+	h := g.Require("items:write")(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		token, _ := guard.From(r.Context())
+		if !token.Machine() {
+			http.Error(w, "machines only", http.StatusForbidden)
+			return
+		}
+		fmt.Fprintf(w, "imported by %s\n", token.Subject)
+	}))
+
+	for _, raw := range []string{issuer.MachineToken("nightly", "items:write"), issuer.Token("usr_alice", "items:write")} {
+		r := httptest.NewRequest("POST", "/import", nil)
+		r.Header.Set("Authorization", "Bearer "+raw)
+		w := httptest.NewRecorder()
+		h.ServeHTTP(w, r)
+		fmt.Print(w.Code, " ", w.Body)
+	}
+	// Output:
+	// 200 imported by client:nightly
+	// 403 machines only
+}

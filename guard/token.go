@@ -4,14 +4,16 @@ import (
 	"context"
 	"slices"
 	"time"
+
+	"github.com/handstamp/handstamp/tokens"
 )
 
 // Token is a verified access token: who is asking, through which app, and what
 // they may do. It is shared by whoever handles the request; do not change it.
 type Token struct {
-	Subject  string   // the person, stable and opaque
+	Subject  string   // the person, stable and opaque; client:<id> where there is none, see Machine
 	ClientID string   // the app
-	Scopes   []string // what the app may do for the person
+	Scopes   []string // what the app may do for the person, or for itself
 	Roles    []string // what the person is here
 
 	AuthTime time.Time // when the person last proved who they are; zero when nobody said
@@ -33,6 +35,12 @@ func (t *Token) HasScope(scope string) bool { return slices.Contains(t.Scopes, s
 
 // HasRole tells whether the person has a role.
 func (t *Token) HasRole(role string) bool { return slices.Contains(t.Roles, role) }
+
+// Machine tells whether the app acts for itself: there is no person, no session and no
+// role, and the scopes are its own. No person's Subject looks like a machine's.
+func (t *Token) Machine() bool {
+	return t.ClientID != "" && t.Subject == tokens.MachineSubject(t.ClientID)
+}
 
 type contextKey struct{}
 

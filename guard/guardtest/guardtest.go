@@ -87,6 +87,14 @@ func (i *Issuer) Token(subject, scopes string, opts ...Option) string {
 	return raw
 }
 
+// MachineToken returns an access token for a client that acts for itself, as a broker
+// gives one for client_credentials: sub is client:<id>, and there is no session.
+func (i *Issuer) MachineToken(clientID, scopes string, opts ...Option) string {
+	i.t.Helper()
+	machine := func(_ *Issuer, s *spec) { s.granted.ClientID, s.granted.GrantID = clientID, "" }
+	return i.Token(tokens.MachineSubject(clientID), scopes, append([]Option{machine}, opts...)...)
+}
+
 func (i *Issuer) coin(subject, scopes string, opts []Option) (string, error) {
 	s := spec{issuer: i.URL, ring: i.ring, granted: tokens.Granted{
 		GrantID: "test-grant", Subject: subject, ClientID: "test-client", Scopes: strings.Fields(scopes)}}
