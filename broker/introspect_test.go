@@ -80,6 +80,11 @@ func TestD25_OnlyAClientThatProvesItselfMayAsk(t *testing.T) {
 	web := k.caller("web", webSecret)
 	mustFail(t, web.post("/introspect"), http.StatusBadRequest, "invalid_request")
 	mustFail(t, web.post("/introspect", "token", "a", "token", "a"), http.StatusBadRequest, "invalid_request")
+	mustFail(t, web.post("/introspect", "token", strings.Repeat("a", 17<<10)), http.StatusBadRequest, "invalid_request")
+	mustFail(t, web.post("/introspect", "token", strings.Repeat("a", 65<<10)), http.StatusRequestEntityTooLarge, "invalid_request")
+	if a := web.post("/introspect", "token", "x", "unknown", "ignored", "token_type_hint", "of_my_own"); a.body != `{"active":false}` {
+		t.Errorf("an unknown parameter is ignored: %s", a.body)
+	}
 	if a := k.browser().get(k.issuer + "/introspect?token=" + token); a.StatusCode != http.StatusMethodNotAllowed {
 		t.Errorf("by GET: %s", a.Status)
 	}

@@ -3,11 +3,17 @@ package main
 import (
 	"bytes"
 	"encoding/json"
+	"fmt"
+	"log/slog"
+	"net/http"
+	"net/http/httptest"
 	"path/filepath"
 	"regexp"
 	"strings"
+	"sync"
 	"testing"
 
+	"github.com/handstamp/handstamp/broker/oauth"
 	"github.com/handstamp/handstamp/configs"
 )
 
@@ -108,5 +114,68 @@ func TestANewClientIsCheckedAgainstTheSettingsFile(t *testing.T) {
 		if out.Len() > 0 {
 			t.Errorf("%s: and yet it printed %s", why, out.String())
 		}
+	}
+}
+
+// Two live secrets, and a file that is read again: a secret changes, and whoever has a
+// right one never notices.
+func TestASecretIsChangedWithoutAnOutage(t *testing.T) {
+	dir := t.TempDir()
+	path := filepath.Join(dir, "handstamp.yaml")
+	older, newer := oauth.NewSecret(), oauth.NewSecret()
+	file := func(secrets string) string {
+		return fmt.Sprintf("storage: {url: 'sqlite:%s/book.db'}\n%s  - {id: nightly, secrets: [%s], machine_scopes: ['items:read']}\n", dir, emptyHouse, secrets)
+	}
+	write(t, path, file(older))
+	h, err := openTestHouse(t, path, slog.New(slog.DiscardHandler))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer h.Close()
+	ask := func(secret string) int {
+		r := httptest.NewRequestWithContext(t.Context(), http.MethodPost, "http://127.0.0.1:5999/token", strings.NewReader("grant_type=client_credentials"))
+		r.Header.Set("Content-Type", "application/x-www-form-urlencoded")
+		r.SetBasicAuth("nightly", secret)
+		w := httptest.NewRecorder()
+		h.broker.ServeHTTP(w, r)
+		return w.Code
+	}
+	// during changes the file while clients with a right secret go on asking.
+	during := func(secret, text string) {
+		t.Helper()
+		done := make(chan struct{})
+		var all sync.WaitGroup
+		for range 4 {
+			all.Go(func() {
+				for asked := 0; ; asked++ {
+					select {
+					case <-done:
+						if asked > 0 {
+							return
+						}
+					default:
+					}
+					if code := ask(secret); code != http.StatusOK {
+						t.Errorf("an outage: %d", code)
+						return
+					}
+				}
+			})
+		}
+		write(t, path, text)
+		h.reread(t.Context(), path)
+		close(done)
+		all.Wait()
+	}
+	if ask(newer) != http.StatusUnauthorized {
+		t.Error("a secret that is not there yet works")
+	}
+	during(older, file(newer+", "+older))
+	if ask(older) != http.StatusOK || ask(newer) != http.StatusOK {
+		t.Error("either of the two must work")
+	}
+	during(newer, file(newer))
+	if ask(older) != http.StatusUnauthorized || ask(newer) != http.StatusOK {
+		t.Error("the removed secret must be dead, and the other alive")
 	}
 }
