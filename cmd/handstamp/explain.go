@@ -297,6 +297,9 @@ func gives(step mapping.Step) string {
 			parts = append(parts, plural(one.noun, len(one.list))+" "+strings.Join(one.list, ", "))
 		}
 	}
+	if len(parts) == 0 {
+		return "it gives nothing: the claims that it writes have no value here"
+	}
 	return "it gives " + strings.Join(parts, "; ")
 }
 
