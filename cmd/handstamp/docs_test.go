@@ -11,7 +11,6 @@ import (
 	"os/exec"
 	"path/filepath"
 	"regexp"
-	"slices"
 	"strings"
 	"testing"
 
@@ -145,10 +144,41 @@ func TestEveryPageOfTheDocsIsInTheirIndex(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	decisions, err := os.ReadFile(filepath.Join(root, "docs/decisions/README.md"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	both := string(index) + strings.ReplaceAll(string(decisions), "](", "](decisions/")
 	for _, p := range pages(t) {
-		if name, inDocs := strings.CutPrefix(p.path, "docs/"); inDocs && name != "README.md" && !strings.Contains(string(index), "("+name+")") {
-			t.Errorf("docs/README.md does not lead to %s", name)
+		if name, inDocs := strings.CutPrefix(p.path, "docs/"); inDocs && name != "README.md" && !strings.Contains(both, "("+name+")") {
+			t.Errorf("no index leads to docs/%s", name)
 		}
+	}
+}
+
+func TestEveryDirectDependencyHasADecision(t *testing.T) {
+	mod, err := os.ReadFile(filepath.Join(root, "go.mod"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	said, seen := "", 0
+	for _, p := range pages(t) {
+		if strings.HasPrefix(p.path, "docs/decisions/") {
+			said += p.prose
+		}
+	}
+	for line := range strings.Lines(string(mod)) {
+		fields := strings.Fields(line)
+		if len(fields) != 2 || !strings.HasPrefix(fields[1], "v") { // an indirect one has a comment behind it
+			continue
+		}
+		seen++
+		if !strings.Contains(said, "`"+fields[0]+"`") {
+			t.Errorf("docs/decisions says nothing about %s", fields[0])
+		}
+	}
+	if seen < 10 {
+		t.Errorf("saw %d dependencies", seen)
 	}
 }
 
@@ -274,18 +304,19 @@ func TestGoProgramsInTheDocsCompile(t *testing.T) {
 	}
 }
 
-// A settings file on a page, one that begins with an issuer, is read as serve reads it.
+var heredoc = regexp.MustCompile(`(?s)cat > \S+\.yaml <<'EOF'\n(.*?\n)EOF\n`)
+
+// A settings file on a page is read as serve reads it.
 func TestSettingsFilesInTheDocsLoad(t *testing.T) {
 	variable := func(string) (string, bool) { return "0123456789abcdef0123456789abcdef", true }
 	seen := 0
 	for _, p := range pages(t) {
 		for _, c := range p.code {
-			if c.info != "yaml" || !strings.HasPrefix(c.text, "issuer:") {
-				continue
-			}
-			seen++
-			if _, err := configs.Parse(p.path, []byte(c.text), variable); err != nil {
-				t.Errorf("%s: %v", p.path, err)
+			for _, m := range heredoc.FindAllStringSubmatch(c.text, -1) {
+				seen++
+				if _, err := configs.Parse(p.path, []byte(m[1]), variable); err != nil {
+					t.Errorf("%s: %v", p.path, err)
+				}
 			}
 		}
 	}
@@ -296,34 +327,31 @@ func TestSettingsFilesInTheDocsLoad(t *testing.T) {
 
 var ofLine = regexp.MustCompile(`:\d+\)`)
 
-// Where a page shows what a command prints, it printed that: a sh block with a text
-// block right behind it is run, and the two are compared, line numbers aside.
+// Where a page shows what a command prints, it printed that: the sh blocks that write
+// files and those with a text block right behind them are run in one shell, and what
+// they print is compared, line numbers aside.
 func TestOutputInTheDocsIsReal(t *testing.T) {
 	compared := 0
 	for _, p := range pages(t) {
-		if !slices.ContainsFunc(p.code, func(c fenced) bool { return c.info == "text" }) {
-			continue
-		}
-		dir := t.TempDir()
-		abs, err := filepath.Abs(filepath.Join(root, "configs"))
-		if err != nil {
-			t.Fatal(err)
-		}
-		if err := os.Symlink(abs, filepath.Join(dir, "configs")); err != nil {
-			t.Skipf("no symbolic links here: %v", err)
-		}
+		script, want := "", []fenced{}
 		for i, c := range p.code {
 			shown := i+1 < len(p.code) && p.code[i+1].info == "text"
-			if c.info != "sh" || !shown && !strings.Contains(c.text, "<<") { // it writes a file that later blocks read
-				continue
+			switch {
+			case c.info == "sh" && shown:
+				script += "\n" + c.text + "\necho '=== end of block ==='\n"
+				want = append(want, p.code[i+1])
+			case c.info == "sh" && strings.Contains(c.text, "<<"):
+				script += "\n{\n" + c.text + "\n} >/dev/null\n"
 			}
-			got := runBlock(t, dir, c.text)
-			if !shown {
-				continue
-			}
+		}
+		if len(want) == 0 {
+			continue
+		}
+		got := strings.Split(runScript(t, script), "=== end of block ===\n")
+		for i, w := range want {
 			compared++
-			if ofLine.ReplaceAllString(got, ":N)") != ofLine.ReplaceAllString(p.code[i+1].text, ":N)") {
-				t.Errorf("%s shows\n%s\nfor\n%s\nand it is\n%s", p.path, p.code[i+1].text, c.text, got)
+			if i >= len(got) || ofLine.ReplaceAllString(got[i], ":N)") != ofLine.ReplaceAllString(w.text, ":N)") {
+				t.Errorf("%s shows\n%s\nand the commands print\n%s", p.path, w.text, got[min(i, len(got)-1)])
 			}
 		}
 	}
@@ -332,18 +360,29 @@ func TestOutputInTheDocsIsReal(t *testing.T) {
 	}
 }
 
-// runBlock runs the block of a page and returns what it printed. An explanation that
-// ends in "not admitted" has an exit code of its own, so only the output is judged.
-func runBlock(t *testing.T, dir, block string) string {
+// runScript runs the blocks of a page in a folder of its own, with the program at hand
+// as `handstamp`, and returns what they printed.
+func runScript(t *testing.T, script string) string {
 	t.Helper()
-	var lines []string
-	for line := range strings.Lines(block) {
-		if !strings.HasPrefix(line, "go build ") { // the program is here already, as `handstamp`
+	dir := t.TempDir()
+	abs, err := filepath.Abs(filepath.Join(root, "configs"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Symlink(abs, filepath.Join(dir, "configs")); err != nil {
+		t.Fatal(err)
+	}
+	lines := []string{}
+	for line := range strings.Lines(script) {
+		if !strings.HasPrefix(line, "go build ") {
 			lines = append(lines, strings.ReplaceAll(line, "bin/handstamp", "handstamp"))
 		}
 	}
 	cmd := exec.Command("bash", "-c", strings.Join(lines, ""))
 	cmd.Dir = dir
-	out, _ := cmd.CombinedOutput()
+	out, err := cmd.CombinedOutput()
+	if err != nil {
+		t.Logf("the blocks end with %v", err) // what they printed decides
+	}
 	return string(out)
 }
