@@ -44,9 +44,14 @@ func docs(h *house) []result {
 	if err != nil {
 		return one(sum.name, sum.version, err)
 	}
+	parent, err := os.MkdirTemp("", "handstamp-docs-")
+	if err != nil {
+		return one(sum.name, sum.version, err)
+	}
+	defer func() { _ = os.RemoveAll(parent) }()
 	results := []result{}
 	for _, page := range pages {
-		r := runPage(h, page)
+		r := runPage(h, page, filepath.Join(parent, "handstamp")) // one path for all, since Go's build cache knows packages by it
 		if r.passed+r.failed == 0 {
 			continue
 		}
@@ -77,7 +82,7 @@ func pagesOf(root string) ([]string, error) {
 }
 
 // runPage runs the blocks of one page, in order, and stops at the first that fails: the reader would, too.
-func runPage(h *house, page string) result {
+func runPage(h *house, page, dir string) result {
 	begun := time.Now()
 	r := result{name: page}
 	source, err := os.ReadFile(filepath.Join(h.root, page))
@@ -97,7 +102,7 @@ func runPage(h *house, page string) result {
 	if len(blocks) == 0 || r.failed > 0 {
 		return r
 	}
-	dir, err := os.MkdirTemp("", "handstamp-docs-")
+	err = os.Mkdir(dir, 0o755)
 	if err == nil {
 		defer func() { _ = os.RemoveAll(dir) }()
 		err = h.copyTo(dir)

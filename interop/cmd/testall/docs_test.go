@@ -58,7 +58,7 @@ func TestPagesRunInOneShellEachInACleanCopy(t *testing.T) {
 		if out, err := exec.Command("git", "-C", root, "init", "-q").CombinedOutput(); err != nil {
 			t.Fatalf("%v: %s", err, out)
 		}
-		r := runPage(&house{root: root}, "README.md")
+		r := runPage(&house{root: root}, "README.md", filepath.Join(t.TempDir(), "copy"))
 		if r.passed != page.passed || r.failed != page.failed {
 			t.Errorf("%s: %d passed and %d failed, want %d and %d", page.why, r.passed, r.failed, page.passed, page.failed)
 		}
