@@ -51,6 +51,9 @@ func (b *Broker) meet(c *gin.Context) error {
 	case v.request.Provider == "" && len(allowed) == 1:
 		return b.toUpstream(c, v, allowed[0])
 	}
+	if again := v.stepUp(s, allowed); again != nil {
+		return b.toUpstream(c, v, again)
+	}
 	return b.choose(c, v, allowed)
 }
 

@@ -69,6 +69,8 @@ func upstreamFailed(r *oauth.AuthRequest, err error) error {
 		return back(r, oauth.E(oauth.AccessDenied, "the sign-in was cancelled or refused at the provider").Because(err))
 	case oauth.TemporarilyUnavailable:
 		return back(r, oauth.E(oauth.TemporarilyUnavailable, "the provider cannot be reached right now").Because(err))
+	case oauth.UnmetAuthentication:
+		return back(r, oauth.E(oauth.UnmetAuthentication, "the person cannot sign in at the provider as surely as is asked for").Because(err))
 	case oauth.LoginRequired:
 		return back(r, oauth.E(oauth.LoginRequired, "the provider did not sign the person in again").Because(err))
 	}

@@ -91,7 +91,8 @@ func TestU17_TheUpstreamsNoIsReadAndNeverRepeated(t *testing.T) {
 	p := e.provider("oidc")
 	for word, code := range map[string]string{
 		"access_denied": AccessDenied, "user_cancelled_login": AccessDenied, "x": AccessDenied, "": AccessDenied,
-		"login_required": LoginRequired, "interaction_required": LoginRequired, "consent_required": LoginRequired,
+		"unmet_authentication_requirements": UnmetAuthentication,
+		"login_required":                    LoginRequired, "interaction_required": LoginRequired, "consent_required": LoginRequired,
 		"temporarily_unavailable": TemporarilyUnavailable, "server_error": ServerError, "invalid_scope": ServerError,
 		"<script>alert(1)</script>\r\nX: y" + strings.Repeat("z", 100_000): AccessDenied,
 	} {

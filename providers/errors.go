@@ -13,10 +13,11 @@ import (
 
 // The words of Error.Code: what the broker may tell the app.
 const (
-	AccessDenied           = "access_denied"           // a person or a policy said no
-	LoginRequired          = "login_required"          // the upstream would have to ask the person
-	TemporarilyUnavailable = "temporarily_unavailable" // the upstream is dead or overloaded
-	ServerError            = "server_error"            // the upstream broke the protocol, or the settings are wrong
+	AccessDenied           = "access_denied"                     // a person or a policy said no
+	LoginRequired          = "login_required"                    // the upstream would have to ask the person
+	UnmetAuthentication    = "unmet_authentication_requirements" // the person cannot sign in as surely as acr_values asks
+	TemporarilyUnavailable = "temporarily_unavailable"           // the upstream is dead or overloaded
+	ServerError            = "server_error"                      // the upstream broke the protocol, or the settings are wrong
 )
 
 // ErrMixUp is wrapped by an Error whose answer does not belong to the attempt:
@@ -26,7 +27,7 @@ var ErrMixUp = errors.New("the answer does not belong to this attempt")
 
 // Error is why a person could not be recognised.
 type Error struct {
-	Code   string // for the app: one of the four words above
+	Code   string // for the app: one of the words above
 	Reason string // for the operator: fixed words, never text of the upstream
 	Err    error  // more for the operator; nil when Reason says all
 }

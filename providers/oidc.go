@@ -205,6 +205,8 @@ func refusedBy(code string) *Error {
 	switch code {
 	case "login_required", "interaction_required", "account_selection_required", "consent_required":
 		err.Code, err.Reason = LoginRequired, "the upstream would have to ask the person"
+	case "unmet_authentication_requirements": // OpenID Connect Core Error Code unmet_authentication_requirements 1.0
+		err.Code, err.Reason = UnmetAuthentication, "the person cannot sign in at the upstream as surely as acr_values asks"
 	case "temporarily_unavailable":
 		err.Code, err.Reason = TemporarilyUnavailable, "the upstream says that it is out of order"
 	case "invalid_request", "unauthorized_client", "unsupported_response_type", "invalid_scope", "server_error",

@@ -61,6 +61,7 @@ var auth0Vendor = vendor{
 	prompts:    []string{"none", "login", "consent", "select_account"},
 	plainPKCE:  true,
 	honoursAge: true,
+	classes:    auth0Classes,
 	authTime:   func(r *authRequest) bool { return r.maxAge != nil || r.asks("login") },
 
 	note: func(u User) string {
@@ -90,6 +91,7 @@ var auth0Vendor = vendor{
 	idClaims: func(g *given, u User, now time.Time) Claims {
 		out := auth0Person(g, u, now)
 		out["sid"] = g.sessionID
+		g.proved(out)
 		if g.req.organization != "" {
 			out["org_id"] = u.Organization
 		}

@@ -21,6 +21,7 @@ type authRequest struct {
 	loginHint, hd, organization string
 	accessType, audience        string
 	maxAge                      *int64
+	class                       *class // of acr_values; nil: none that the vendor knows
 }
 
 func (r *authRequest) has(scope string) bool   { return slices.Contains(r.scopes, scope) }
@@ -99,7 +100,11 @@ func (p *Persona) signIn(w http.ResponseWriter, r *http.Request) {
 		p.sendBack(w, r, req, url.Values{"error": {"access_denied"}, "error_description": {"user " + user.Subject + " is not part of the " + req.organization + " organization"}})
 		return
 	}
-	p.answer(w, r, req, user, p.startSession(w, user))
+	if user.OneFactor && req.needs() > 1 {
+		p.sendBack(w, r, req, url.Values{"error": {"unmet_authentication_requirements"}, "error_description": {"The person cannot satisfy the acr_values."}})
+		return
+	}
+	p.answer(w, r, req, user, p.startSession(w, user, req.needs()))
 }
 
 // readAuthRequest checks in the order that matters: until the client and its
@@ -174,6 +179,8 @@ func (p *Persona) readAuthRequest(q url.Values) (*authRequest, *requestError) {
 		req.maxAge = &n
 	}
 
+	req.class = p.vendor.classOf(q.Get("acr_values"))
+
 	// RFC 7636 §4.3: without a method, plain is meant.
 	req.challenge, req.challengeMethod = q.Get("code_challenge"), q.Get("code_challenge_method")
 	if req.challenge != "" && req.challengeMethod == "" {
@@ -218,6 +225,8 @@ func (p *Persona) fits(req *authRequest, s session, u User) bool {
 	case req.maxAge != nil && p.now().Sub(s.at) > time.Duration(*req.maxAge)*time.Second:
 		return false
 	case req.maxAge != nil && *req.maxAge == 0:
+		return false
+	case s.level < req.needs():
 		return false
 	case req.loginHint != "" && !u.answersTo(req.loginHint):
 		return false

@@ -14,9 +14,10 @@ type book struct {
 
 // session is a person signed in at the vendor in one browser.
 type session struct {
-	id   string // what Auth0 calls sid
-	user string // User.ID
-	at   time.Time
+	id    string // what Auth0 calls sid
+	user  string // User.ID
+	at    time.Time
+	level int // how surely: see class
 }
 
 // given is what a code stands for and what was made of it.

@@ -371,3 +371,47 @@ func TestManyBrowsersAtOnceGetTheirOwnPerson(t *testing.T) {
 	}
 	all.Wait()
 }
+
+func TestACRValuesAskForAStrongerSignIn(t *testing.T) {
+	for _, c := range []struct {
+		why      string
+		kind     func(persona.Options) *persona.Persona
+		asked    string
+		acr, amr any
+	}{
+		{"Okta, nothing asked", persona.Okta, "", nil, "[pwd]"},
+		{"Okta, a second factor", persona.Okta, "urn:okta:loa:2fa:any", "urn:okta:loa:2fa:any", "[mfa otp pwd]"},
+		{"Okta, the first that it knows", persona.Okta, "gold phr urn:okta:loa:1fa:any", "phr", "[hwk mfa pwd]"},
+		{"Okta, unknown ones are ignored", persona.Okta, "gold", nil, "[pwd]"},
+		{"Okta's org server", persona.OktaOrg, "phr", "phr", "[hwk mfa pwd]"},
+		{"Auth0", persona.Auth0, "http://schemas.openid.net/pape/policies/2007/06/multi-factor", "http://schemas.openid.net/pape/policies/2007/06/multi-factor", "[mfa]"},
+		{"Google knows none", persona.Google, "phr", nil, "<nil>"},
+	} {
+		a := newApp(t, c.kind, persona.Options{})
+		_, _, claims := a.signIn("alice", oauth2.SetAuthURLParam("acr_values", c.asked))
+		if claims["acr"] != c.acr || fmt.Sprint(claims["amr"]) != c.amr {
+			t.Errorf("%s: acr %v, amr %v", c.why, claims["acr"], claims["amr"])
+		}
+	}
+}
+
+func TestASessionIsAsStrongAsTheSignInThatMadeIt(t *testing.T) {
+	a := newApp(t, persona.Okta, persona.Options{})
+	ask := func(acr, prompt string) url.Values {
+		return a.back("alice", a.authURL(oauth2.GenerateVerifier(), oauth2.SetAuthURLParam("acr_values", acr), oauth2.SetAuthURLParam("prompt", prompt)))
+	}
+	a.signIn("alice")
+	if q := ask("phr", "none"); q.Get("error") != "login_required" {
+		t.Errorf("a password passes for a passkey: %v", q)
+	}
+	a.signIn("alice", oauth2.SetAuthURLParam("acr_values", "phr"))
+	for _, acr := range []string{"phr", "urn:okta:loa:2fa:any", ""} {
+		if q := ask(acr, "none"); q.Get("code") == "" {
+			t.Errorf("after a passkey, %q: %v", acr, q)
+		}
+	}
+	a.idp.SetUsers(persona.User{ID: "alice", Subject: "00u1", Email: "alice@acme.example", OneFactor: true})
+	if q := ask("urn:okta:loa:2fa:any", "login"); q.Get("error") != "unmet_authentication_requirements" {
+		t.Errorf("somebody with a password only: %v", q)
+	}
+}

@@ -17,6 +17,8 @@ import (
 //   - state is required, an unknown scope is an error
 //   - access tokens are JWTs for an API, refresh tokens are persistent and come
 //     with the scope offline_access
+//   - acr_values asks for a second factor or for one that nobody can phish, and the
+//     ID token then has acr; values that it does not know are ignored
 //   - sign-out needs id_token_hint or client_id and a registered address
 //
 // Whether the real one takes prompt=select_account is not documented; the
@@ -96,6 +98,7 @@ func oktaServer(kind, issuer, at string) vendor {
 		strictScopes: true,
 		needsState:   true,
 		honoursAge:   true,
+		classes:      oktaClasses,
 		authTime:     func(*authRequest) bool { return true },
 
 		note: func(u User) string {
@@ -155,7 +158,9 @@ var oktaScopes = []string{"openid", "email", "profile", "address", "phone", "off
 
 // oktaBase is in every ID token of Okta's.
 func oktaBase(g *given) Claims {
-	return Claims{"ver": 1, "jti": "ID." + random(43), "amr": []string{"pwd"}, "idp": "00o1persona0idp0d5d7"}
+	out := Claims{"ver": 1, "jti": "ID." + random(43), "amr": []string{"pwd"}, "idp": "00o1persona0idp0d5d7"}
+	g.proved(out)
+	return out
 }
 
 // oktaPerson is what Okta tells about a person, by scope.

@@ -17,6 +17,8 @@ type User struct {
 	Roles        []string // Auth0: RolesClaim; absent when empty
 	Organization string   // Auth0: the organization that the person is a member of
 
+	OneFactor bool // has a password only: a request for more ends in unmet_authentication_requirements
+
 	Disabled bool   // the vendor refuses to sign them in
 	Claims   Claims // further claims of this person, in ID token and userinfo
 	Note     string // a line on the sign-in page; default: what the vendor knows that rules may ask for

@@ -34,8 +34,9 @@ func (p *Persona) sessionOf(r *http.Request) (session, User, bool) {
 	return s, u, ok
 }
 
-func (p *Persona) startSession(w http.ResponseWriter, u User) session {
-	s := session{id: random(32), user: u.ID, at: p.now().Truncate(time.Second)}
+// startSession signs a person in. Whoever presses the button has every factor at hand.
+func (p *Persona) startSession(w http.ResponseWriter, u User, level int) session {
+	s := session{id: random(32), user: u.ID, at: p.now().Truncate(time.Second), level: level}
 	key := random(43)
 	p.mu.Lock()
 	p.state.sessions.put(key, s)

@@ -19,9 +19,10 @@ type vendor struct {
 	scopes       []string // known values of scope
 	strictScopes bool     // an unknown scope is an error and not just ignored
 	needsState   bool
-	plainPKCE    bool // besides S256
-	honoursAge   bool // max_age is looked at
-	errorsOnPage bool // a faulty request ends on the vendor's page and not at the client
+	plainPKCE    bool    // besides S256
+	honoursAge   bool    // max_age is looked at
+	classes      []class // what acr_values may ask for
+	errorsOnPage bool    // a faulty request ends on the vendor's page and not at the client
 
 	// The sign-in and its answer.
 	note     func(u User) string                        // what is known of a person that rules may ask for

@@ -54,17 +54,18 @@ func answers(t *testing.T, h *house) {
 
 	t.Run("U17_an error of the upstream becomes one of ours and its text stays outside", func(t *testing.T) {
 		for upstream, want := range map[string]string{
-			"access_denied":              providers.AccessDenied,
-			"unauthorized":               providers.AccessDenied, // Auth0's word for a blocked person
-			"no_such_word":               providers.AccessDenied,
-			evil:                         providers.AccessDenied,
-			"login_required":             providers.LoginRequired,
-			"interaction_required":       providers.LoginRequired,
-			"consent_required":           providers.LoginRequired,
-			"account_selection_required": providers.LoginRequired,
-			"temporarily_unavailable":    providers.TemporarilyUnavailable,
-			"server_error":               providers.ServerError,
-			"invalid_scope":              providers.ServerError,
+			"access_denied":                     providers.AccessDenied,
+			"unauthorized":                      providers.AccessDenied, // Auth0's word for a blocked person
+			"no_such_word":                      providers.AccessDenied,
+			evil:                                providers.AccessDenied,
+			"login_required":                    providers.LoginRequired,
+			"unmet_authentication_requirements": providers.UnmetAuthentication,
+			"interaction_required":              providers.LoginRequired,
+			"consent_required":                  providers.LoginRequired,
+			"account_selection_required":        providers.LoginRequired,
+			"temporarily_unavailable":           providers.TemporarilyUnavailable,
+			"server_error":                      providers.ServerError,
+			"invalid_scope":                     providers.ServerError,
 		} {
 			p, a := h.provider(t), attempt()
 			h.idp.Faults().Set(persona.Fault{AuthorizeError: upstream, AuthorizeDescription: evil})
