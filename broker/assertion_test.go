@@ -438,11 +438,11 @@ func TestDiscoveryTellsHowClientsProveThemselves(t *testing.T) {
 	meta := k.browser().get(k.issuer + "/.well-known/openid-configuration").json(t)
 	for name, want := range map[string]string{
 		"token_endpoint_auth_methods_supported":                    "client_secret_basic client_secret_post private_key_jwt none",
-		"token_endpoint_auth_signing_alg_values_supported":         "ES256 RS256 PS256 EdDSA",
+		"token_endpoint_auth_signing_alg_values_supported":         "ES256 RS256 PS256 EdDSA Ed25519",
 		"revocation_endpoint_auth_methods_supported":               "client_secret_basic client_secret_post private_key_jwt none",
-		"revocation_endpoint_auth_signing_alg_values_supported":    "ES256 RS256 PS256 EdDSA",
+		"revocation_endpoint_auth_signing_alg_values_supported":    "ES256 RS256 PS256 EdDSA Ed25519",
 		"introspection_endpoint_auth_methods_supported":            "client_secret_basic client_secret_post private_key_jwt",
-		"introspection_endpoint_auth_signing_alg_values_supported": "ES256 RS256 PS256 EdDSA",
+		"introspection_endpoint_auth_signing_alg_values_supported": "ES256 RS256 PS256 EdDSA Ed25519",
 	} {
 		var got []string
 		list, _ := meta[name].([]any)

@@ -38,7 +38,7 @@ type AssertionVerifier struct {
 
 // AssertionAlgs are the algorithms that a client may sign with, for discovery.
 func AssertionAlgs() []string {
-	return []string{string(ES256), string(RS256), string(PS256), string(EdDSA)}
+	return []string{string(ES256), string(RS256), string(PS256), string(EdDSA), ed25519Name}
 }
 
 // ErrAssertion refuses an assertion whose signature is right: by then its client may be
@@ -59,7 +59,11 @@ func (v *AssertionVerifier) Verify(ctx context.Context, raw, clientID string, ke
 		return nil, err
 	}
 	// RFC 7523 asks for no typ; its successor wants the last one.
-	body, err := opened(ctx, raw, orDecoy{keys, Alg(h.alg)}, nil, "", "jwt", "client-authentication+jwt")
+	alg := Alg(h.alg)
+	if h.alg == ed25519Name {
+		alg = EdDSA
+	}
+	body, err := opened(ctx, raw, orDecoy{keys, alg}, nil, "", "jwt", "client-authentication+jwt")
 	if err != nil {
 		return nil, err
 	}

@@ -8,6 +8,7 @@ import (
 	"testing"
 	"time"
 
+	jose "github.com/go-jose/go-jose/v4"
 	"github.com/golang-jwt/jwt/v5"
 )
 
@@ -123,6 +124,44 @@ func TestAClaimedSubjectIsReadStrictlyOrNotAtAll(t *testing.T) {
 		"dots": strings.Repeat(".", MaxLength+1)} {
 		if got := UnverifiedSubject(raw); got != "" {
 			t.Errorf("%s: got %q", why, got)
+		}
+	}
+}
+
+// RFC 9864 §2.2 gives EdDSA with Ed25519 a name of its own, and openid-client signs with it.
+func TestEd25519IsEdDSAUnderItsFullName(t *testing.T) {
+	key, stranger := testKey(t, EdDSA), testKey(t, EdDSA)
+	claims := object{"iss": "job", "sub": "job", "aud": testIssuer, "jti": "1", "exp": noon.Add(time.Minute).Unix()}
+	sign := func(k *Key) string {
+		return forge(t, jwt.SigningMethodEdDSA, k.Private, object{"alg": "Ed25519", "kid": "k"}, claims)
+	}
+	b, err := jose.JSONWebKey{Key: key.Private.Public(), KeyID: "k", Algorithm: "Ed25519"}.MarshalJSON()
+	if err != nil {
+		t.Fatal(err)
+	}
+	keys, err := ParseKeySet([]byte(`{"keys":[` + string(b) + `]}`))
+	if err != nil {
+		t.Fatal(err)
+	}
+	v := &AssertionVerifier{Audience: testIssuer, Now: func() time.Time { return noon }}
+	good := sign(key)
+	if _, err := v.Verify(t.Context(), good, "job", keys); err != nil {
+		t.Error(err)
+	}
+	es := testKey(t, ES256)
+	for why, row := range map[string]struct {
+		raw  string
+		keys KeySet
+	}{
+		"by a stranger":                  {sign(stranger), keys},
+		"unknown key":                    {good, KeySet{}},
+		"the name for a key of ES256":    {good, KeySet{"k": {ID: "k", Alg: ES256, Key: es.Private.Public()}}},
+		"another spelling of its end":    {good[:len(good)-1] + string(good[len(good)-1]+1), keys},
+		"without a signature":            {good[:strings.LastIndexByte(good, '.')+1], keys},
+		"a key that is not what it says": {good, KeySet{"k": {ID: "k", Alg: EdDSA, Key: es.Private.Public()}}},
+	} {
+		if _, err := v.Verify(t.Context(), row.raw, "job", row.keys); !errors.Is(err, ErrInvalid) {
+			t.Errorf("%s: %v", why, err)
 		}
 	}
 }

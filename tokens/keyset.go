@@ -81,8 +81,11 @@ func readJWK(raw []byte) (PublicKey, bool) {
 		return PublicKey{}, false
 	}
 	alg := Alg(j.Algorithm)
-	if alg == "" {
+	switch alg {
+	case "":
 		alg = usualAlg(j.Key)
+	case ed25519Name:
+		alg = EdDSA // RFC 9864 §2.2: the same under another name
 	}
 	return PublicKey{ID: j.KeyID, Alg: alg, Key: j.Key}, fits(alg, j.Key)
 }
