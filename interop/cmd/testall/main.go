@@ -1,6 +1,6 @@
 // Command testall is `make test`: everything that must hold before a change lands, part by part.
 //
-//	install ─▶ gofmt ─▶ vet ─▶ house ─▶ go test ─▶ interop ─▶ docs ─▶ a table, and `test: N passed, N failed`
+//	install ─▶ gofmt ─▶ vet ─▶ house ─▶ go test ─▶ interop ─▶ docs ─▶ a table, and `all: N passed, N failed`
 //
 // It owns the order, the counting and the honesty: a part that is skipped, or a test that skips itself, counts as failed, since a green
 // run that tried less than it says is worse than a red one. It imports nothing but the standard library, so that it starts at once.
@@ -85,7 +85,7 @@ func main() {
 
 // report prints the table and the closing line, and says whether all is well.
 func report(table []result) bool {
-	fmt.Printf("\n%-44s %-28s %-28s %8s\n", "part", "version", "result", "seconds")
+	fmt.Printf("\n%-44s %-26s %8s  %s\n", "part", "result", "seconds", "version")
 	var passed, failed int
 	for _, r := range table {
 		name := r.name
@@ -95,9 +95,9 @@ func report(table []result) bool {
 			passed += r.passed
 			failed += r.failed + r.skipped
 		}
-		fmt.Printf("%-44s %-28s %-28s %8.1f\n", name, r.version, r.words(), r.seconds)
+		fmt.Printf("%-44s %-26s %8.1f  %s\n", name, r.words(), r.seconds, r.version)
 	}
-	fmt.Printf("\ntest: %d passed, %d failed\n", passed, failed)
+	fmt.Printf("\nall: %d passed, %d failed\n", passed, failed)
 	return failed == 0 && passed > 0
 }
 
