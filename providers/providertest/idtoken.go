@@ -128,7 +128,7 @@ func idTokens(t *testing.T, h *house) {
 		p, a := h.provider(t), attempt()
 		a.MaxAge = &hour
 		if request(t, p, a).Get("max_age") == "" {
-			t.Skip("this kind does not send max_age: its upstream has no auth_time")
+			return // this kind sends none, since its upstream has no auth_time: there is nothing to hold it to
 		}
 		h.idp.Faults().Set(claim("auth_time", at(-2*time.Hour)))
 		id, err := p.Finish(t.Context(), a, h.leave(t, p, a, "alice"))
