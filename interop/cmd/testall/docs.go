@@ -24,6 +24,8 @@ import (
 //	sh background   started, waited for until the first address that it prints answers, and stopped at the end of the page
 //	sh elsewhere    not run here, since it needs what CI has not (a container engine, an account at a vendor); named in the output
 //
+//	go              compiled within the copy of the tree, where it is a whole program (it begins with `package main`)
+//
 // Any other kind is no command.
 type block struct {
 	line int
@@ -98,7 +100,7 @@ func runPage(h *house, page, dir string) result {
 			r.failed++
 		}
 	}
-	blocks = slices.DeleteFunc(blocks, func(b block) bool { return firstWord(b.info) != "sh" })
+	blocks = slices.DeleteFunc(blocks, func(b block) bool { return firstWord(b.info) != "sh" && !b.program() })
 	if len(blocks) == 0 || r.failed > 0 {
 		return r
 	}
@@ -126,6 +128,8 @@ func runPage(h *house, page, dir string) result {
 			err = s.run(b)
 		case "sh background":
 			err = s.background(b)
+		case "go":
+			err = s.compile(b)
 		case "sh elsewhere":
 			fmt.Printf("%-52s %-9s          %s\n", fmt.Sprintf("%s:%d", page, b.line), "elsewhere", firstLine(b.text))
 			continue
@@ -279,6 +283,27 @@ func (s *shell) send(line string) (string, error) {
 }
 
 var address = regexp.MustCompile(`https?://([A-Za-z0-9.-]+):(\d+)`)
+
+// program says whether a block is a whole Go program.
+func (b block) program() bool { return b.info == "go" && strings.HasPrefix(b.text, "package main\n") }
+
+// compile builds a Go program of the page as a command of the tree.
+func (s *shell) compile(b block) error {
+	dir, err := os.MkdirTemp(s.cmd.Dir, "page-")
+	if err != nil {
+		return err
+	}
+	defer func() { _ = os.RemoveAll(dir) }()
+	if err := os.WriteFile(filepath.Join(dir, "main.go"), []byte(b.text), 0o600); err != nil {
+		return err
+	}
+	cmd := exec.Command("go", "build", "-o", os.DevNull, ".")
+	cmd.Dir = dir
+	if said, err := cmd.CombinedOutput(); err != nil {
+		return fmt.Errorf("%s%w", said, err)
+	}
+	return nil
+}
 
 // background starts a block and waits until the first address that it prints takes a connection.
 func (s *shell) background(b block) error {

@@ -47,10 +47,12 @@ func TestPagesRunInOneShellEachInACleanCopy(t *testing.T) {
 		{"a background block that dies is a failure", "```sh background\nexit 3\n```\n", 0, 1},
 		{"what cannot run here is named and not counted", "```sh elsewhere\ndocker compose up\n```\n", 0, 0},
 		{"a command without a known mark is a failure, so that none is forgotten", "```bash\ntrue\n```\n", 0, 1},
+		{"a Go program is compiled", "```go\npackage main\n\nfunc main() {}\n```\n```go\npart(of, one)\n```\n", 1, 0},
+		{"a Go program that does not compile is a failure", "```go\npackage main\n\nfunc main() { nothing() }\n```\n", 0, 1},
 		{"an unknown mark is a failure", "```sh sometimes\ntrue\n```\n", 0, 1},
 	} {
 		root := t.TempDir()
-		for name, text := range map[string]string{"README.md": page.text, ".gitignore": "*.db\n", "ignored.db": ""} {
+		for name, text := range map[string]string{"README.md": page.text, ".gitignore": "*.db\n", "ignored.db": "", "go.mod": "module example.com/page\n\ngo 1.26\n"} {
 			if err := os.WriteFile(filepath.Join(root, name), []byte(text), 0o600); err != nil {
 				t.Fatal(err)
 			}
