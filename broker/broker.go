@@ -1,6 +1,6 @@
 // Package broker is the walk through a login and the doors that lead to it.
 //
-//	app ──▶ authorize ─▶ choose ─▶ upstream ┄┄▶ the identity provider
+//	app ──▶ authorize ─▶ choose ─▶ upstream ┄┄▶ the identity provider (or our own page: ask)
 //	                                              ┊
 //	app ◀── respond ◀─ consent ◀─ signin ◀─ callback
 //	app ──▶ token, userinfo, revoke, logout      everyone ──▶ discovery, jwks
@@ -129,6 +129,8 @@ func (b *Broker) routes(trusted []string) error {
 	g.POST("/authorize", b.page(b.authorizeByPost))
 	g.GET("/callback/:slug", b.page(b.callback))
 	g.POST("/callback/:slug", b.page(b.callbackByPost))
+	g.GET("/ask", b.page(askedLate))
+	g.POST("/ask", b.page(b.takeAnswer))
 	g.GET("/consent", b.page(b.askConsent))
 	g.POST("/consent", b.page(b.takeConsent))
 
@@ -141,6 +143,10 @@ func (b *Broker) routes(trusted []string) error {
 	for _, path := range []string{"/token", "/userinfo", "/revoke"} {
 		g.OPTIONS(path, b.preflight)
 	}
+
+	// for people who have a password here
+	g.GET("/invitation", b.page(b.invitation))
+	g.POST("/invitation", b.page(b.acceptInvitation))
 
 	// goodbye
 	g.GET("/logout", b.page(b.logout))

@@ -59,7 +59,7 @@ func (b *Broker) describe(d *Directory) (*document, error) {
 	auth, signing := grant.AuthMethods(), tokens.AssertionAlgs()
 	m := metadata{Issuer: b.name, AuthorizationEndpoint: b.path("/authorize"), TokenEndpoint: b.path("/token"), UserinfoEndpoint: b.path("/userinfo"),
 		JWKSURI: b.path("/jwks"), RevocationEndpoint: b.path("/revoke"), IntrospectionEndpoint: b.path("/introspect"), EndSessionEndpoint: b.path("/logout"), ScopesSupported: d.ScopesSupported(),
-		ResponseTypes: []string{"code"}, ResponseModes: []string{"query", "form_post"}, GrantTypes: grant.Types(), SubjectTypes: []string{"public"},
+		ResponseTypes: []string{"code"}, ResponseModes: []string{"query", "form_post"}, GrantTypes: grant.Types(d.Snapshot), SubjectTypes: []string{"public"},
 		TokenAuth: auth, RevocationAuth: auth, IntrospectionAuth: slices.DeleteFunc(slices.Clone(auth), func(m string) bool { return m == "none" }),
 		TokenAuthAlgs: signing, RevocationAuthAlgs: signing, IntrospectionAuthAlgs: signing, Challenges: []string{"S256"}, Prompts: []string{"none", "login", "consent", "select_account"}, IssParameter: true,
 		ACRValues: d.ACRSupported(), ClaimsParameter: true, ClaimTypes: []string{"normal"},

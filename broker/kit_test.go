@@ -220,6 +220,9 @@ func (k *kit) compile(t testing.TB) *broker.Directory {
 		kind, _ := providers.Lookup(p.Kind)
 		s := p.Settings()
 		s.Client, s.Now, s.Logger, s.MappedClaims = client, k.clock.now, slog.New(slog.DiscardHandler), snap.ClaimNames(p.Slug)
+		if kind.OwnBook {
+			s.Accounts = broker.Accounts(k.db, p.Slug)
+		}
 		if upstreams[p.Slug], err = kind.New(t.Context(), s); err != nil {
 			t.Fatal(err)
 		}

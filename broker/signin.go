@@ -84,13 +84,7 @@ func (b *Broker) recognise(ctx context.Context, v *visit, p *directory.Provider,
 	default:
 		who.User = *user
 	}
-	if name, ok := id.Claims["name"].(string); ok && len(name) <= 256 {
-		who.User.Name = name
-	}
-	who.User.Email, who.User.EmailVerified = "", false
-	if email, ok := id.Claims["email"].(string); ok && len(email) <= 254 {
-		who.User.Email, who.User.EmailVerified = email, id.EmailVerified
-	}
+	who.Learn(id)
 	return who, nil
 }
 

@@ -1,6 +1,7 @@
 package broker
 
 import (
+	"errors"
 	"net/http"
 	"net/url"
 
@@ -9,6 +10,7 @@ import (
 	"github.com/handstamp/handstamp/broker/directory"
 	"github.com/handstamp/handstamp/broker/grant"
 	"github.com/handstamp/handstamp/broker/oauth"
+	"github.com/handstamp/handstamp/providers"
 )
 
 // token is the token endpoint (RFC 6749 §3.2): who is the client, what does it
@@ -18,8 +20,13 @@ func (b *Broker) token(c *gin.Context) error {
 	if err != nil {
 		return err
 	}
-	r := &grant.Request{Desk: b.desk, Form: form, Client: client, Snapshot: dir.Snapshot, Actor: actor(c, "client", client.ID)}
+	r := &grant.Request{Desk: b.desk, Form: form, Client: client, Snapshot: dir.Snapshot, Actor: actor(c, "client", client.ID),
+		Upstreams: dir.Upstreams}
 	answer, err := r.Answer(c.Request.Context())
+	var held *providers.Held
+	if errors.As(err, &held) {
+		return tooMany(c, held.Wait)
+	}
 	if err != nil {
 		return err
 	}

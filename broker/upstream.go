@@ -26,6 +26,9 @@ func (b *Broker) toUpstream(c *gin.Context, v *visit, p *directory.Provider) err
 	if err != nil {
 		return upstreamFailed(v.request, err)
 	}
+	if step.Ask != nil {
+		return b.askPerson(c, v, tx, step.Ask)
+	}
 	if err := b.jar.Put(c.Writer, c.Request, tx); err != nil {
 		return back(v.request, oauth.E(oauth.InvalidRequest, "the request is too large").Because(err))
 	}

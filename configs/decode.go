@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"path/filepath"
 	"reflect"
+	"strconv"
 	"strings"
 
 	"github.com/goccy/go-yaml/ast"
@@ -212,6 +213,13 @@ func (d *decoder) scalar(n ast.Node, v reflect.Value, path string) {
 			return
 		}
 		v.SetBool(text == "true")
+	case v.Kind() == reflect.Int:
+		number, err := strconv.Atoi(text)
+		if err != nil {
+			d.problem(n, path, "write digits only", "%s wants a whole number", last(path))
+			return
+		}
+		v.SetInt(int64(number))
 	case reflect.PointerTo(v.Type()).Implements(unmarshaler):
 		if err := v.Addr().Interface().(encoding.TextUnmarshaler).UnmarshalText([]byte(text)); err != nil {
 			d.problem(n, path, "", "%v", err)
@@ -278,6 +286,8 @@ func typeWords(t reflect.Type) string {
 		return "a secret"
 	case t.Kind() == reflect.Bool:
 		return "true or false"
+	case t.Kind() == reflect.Int:
+		return "a whole number"
 	case reflect.PointerTo(t).Implements(unmarshaler):
 		return "a duration such as 5m, 12h or 14d"
 	}

@@ -15,7 +15,7 @@
 // belongs to the person's browser: drawing state, nonce and PKCE verifier,
 // binding them to a cookie, and deciding who may sign in.
 //
-// A provider is a kind (oidc, google, okta, auth0) with settings. A new kind is
+// A provider is a kind (oidc, google, okta, auth0, local) with settings. A new kind is
 // one file that calls Register.
 package providers
 
@@ -46,6 +46,11 @@ type Attempt struct {
 	LoginHint string
 	ACRValues []string
 	UILocales string
+
+	// Of an Ask that was answered: where the person is, as far as trusted proxies
+	// tell, and what the Ask wanted kept.
+	Address string
+	Keep    string
 }
 
 // Step is what the person's browser does next: exactly one field is set.
@@ -61,11 +66,32 @@ type Post struct {
 	Fields map[string]string
 }
 
-// Ask is a form that the person fills in.
-type Ask struct{ Fields []Field }
+// Ask is a form that the person fills in, on a page of ours. The broker seals Keep
+// into this tab's transaction and gives it back with the answer.
+type Ask struct {
+	Lead    string // one sentence above the fields
+	Problem string // one sentence about the answer before, or ""
+	Fields  []Field
+	Keep    string        // short; nobody but the provider reads it
+	Wait    time.Duration // before which an answer would be in vain
+}
 
 // Field is one input of an Ask.
-type Field struct{ Name, Label, Type string }
+type Field struct {
+	Name, Label, Type string // Type: text or password
+	Autocomplete      string // WHATWG HTML, "autofill": username, current-password, one-time-code
+	Value             string // filled in already
+	Numeric           bool   // digits: phones show the keys for them
+}
+
+// Again is what Finish returns to ask the person once more: their answer did not fit,
+// or it did and something else is asked now.
+type Again struct {
+	Ask    Ask
+	Reason string // for the operator
+}
+
+func (a *Again) Error() string { return a.Reason }
 
 // Identity is who came back. Issuer and Subject name the person for ever; all
 // else is what the upstream said this time.
@@ -144,6 +170,9 @@ type Settings struct {
 	MappedClaims []string // claims that rules and apps need
 	Algs         []string // signature algorithms of ID tokens
 
+	Accounts    Accounts // local: the book of the people it knows
+	MinPassword int      // local: characters of a new password at least; 0: the default
+
 	Client *http.Client // see NewClient; nil takes a strict one
 	Now    func() time.Time
 	Logger *slog.Logger
@@ -158,6 +187,10 @@ type Kind struct {
 
 	// Issuer is the effective issuer of settings, without any network.
 	Issuer func(s Settings) (string, error)
+
+	// OwnBook marks a kind without an upstream: it asks people itself and looks them up
+	// in Settings.Accounts. It knows no issuer, client or endpoint.
+	OwnBook bool
 }
 
 var registry = struct {

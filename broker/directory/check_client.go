@@ -34,6 +34,7 @@ func (c *compiler) client(i int) {
 	c.clientURIs(cl, at)
 	c.clientLogout(cl, at)
 	c.clientGrants(cl, at)
+	c.clientPassword(cl, at)
 	c.clientScopes(cl, at)
 	c.clientMachine(cl, at)
 	at.notEmpty("providers", cl.Providers, "every provider")
@@ -140,7 +141,9 @@ func (c *compiler) clientGrants(cl *Client, at report) {
 	for i, g := range cl.GrantTypes {
 		where := at.item("grant_types", i)
 		switch {
-		case g == "implicit" || g == "password":
+		case g == GrantPassword && cl.PasswordGrant:
+			where.say("password stands under password_grant", "remove it from this list")
+		case g == "implicit" || g == GrantPassword:
 			where.say(g+" is not offered: OAuth 2.1 removed it", "use authorization_code with PKCE")
 		case g != GrantCode && g != GrantRefresh && g != GrantClient:
 			where.say("there is no grant type "+quoted(g), choose(g, []string{GrantCode, GrantRefresh, GrantClient}))

@@ -15,8 +15,10 @@ import (
 func impliedGrants(cl *Client) []string {
 	var grants []string
 	machine, api := len(cl.MachineScopes) > 0, len(cl.Introspects) > 0
-	if len(cl.RedirectURIs) > 0 || cl.RefreshTokens != RefreshNone || !machine && !api {
-		grants = append(grants, GrantCode)
+	if len(cl.RedirectURIs) > 0 || cl.RefreshTokens != RefreshNone || !machine && !api && !cl.PasswordGrant {
+		if len(cl.RedirectURIs) > 0 || !cl.PasswordGrant {
+			grants = append(grants, GrantCode)
+		}
 		if cl.RefreshTokens != RefreshNone {
 			grants = append(grants, GrantRefresh)
 		}

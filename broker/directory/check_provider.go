@@ -26,8 +26,12 @@ func (c *compiler) provider(i int) {
 	kind, known := c.providerKind(p, at)
 	at.text("title", p.Title)
 	at.link("icon", p.Icon)
-	c.providerCredentials(p, at)
-	c.providerRequest(p, at)
+	if known && kind.OwnBook {
+		c.providerOfOwnBook(p, at)
+	} else {
+		c.providerCredentials(p, at)
+		c.providerRequest(p, at)
+	}
 	c.providerPolicy(p, at)
 	if known && len(c.problems) == before {
 		c.providerTrial(kind, p, at)
@@ -161,6 +165,9 @@ func (c *compiler) providerPolicy(p *Provider, at report) {
 	domains(at, "allowed_domains", p.AllowedDomains)
 	if h := p.HostedDomain; h != "" && h != "*" && !validDomain(h) {
 		at.at("hosted_domain").say(quoted(h)+" is not a domain", domainHint(h))
+	}
+	if kind, known := providers.Lookup(p.Kind); known && !kind.OwnBook && p.MinPassword != 0 {
+		at.at("min_password").say("min_password means nothing to kind "+p.Kind, "it belongs to kind local; remove it")
 	}
 	if p.MaxUpstreamAge < 0 {
 		at.at("max_upstream_age").say("max_upstream_age is negative", "")

@@ -44,6 +44,7 @@ type Provider struct {
 	AllowedDomains []string `yaml:"allowed_domains" json:"allowed_domains"` // only verified addresses of these come in
 	Signup         string   `yaml:"signup" json:"signup"`                   // automatic: a first login makes the user; existing: it does not
 
+	MinPassword         int      `yaml:"min_password" json:"min_password"`         // local: characters of a new password at least; 0: the default
 	MaxUpstreamAge      Duration `yaml:"max_upstream_age" json:"max_upstream_age"` // 0: the house's default
 	AllowPrivateNetwork bool     `yaml:"allow_private_network" json:"allow_private_network"`
 	UpstreamLogout      bool     `yaml:"upstream_logout" json:"upstream_logout"` // signing out here signs out there, too
@@ -61,9 +62,10 @@ type Client struct {
 	TOSURI    string `yaml:"tos_uri" json:"tos_uri"`
 	Disabled  bool   `yaml:"disabled" json:"disabled"`
 
-	Public     bool `yaml:"public" json:"public"`           // it cannot keep a secret: a browser or native app
-	FirstParty bool `yaml:"first_party" json:"first_party"` // one's own app: no consent page
-	Explain    bool `yaml:"explain" json:"explain"`         // userinfo tells which rule gave what; for apps one trusts
+	Public        bool `yaml:"public" json:"public"`                 // it cannot keep a secret: a browser or native app
+	PasswordGrant bool `yaml:"password_grant" json:"password_grant"` // it may send people's passwords itself; see broker/grant/password.go
+	FirstParty    bool `yaml:"first_party" json:"first_party"`       // one's own app: no consent page
+	Explain       bool `yaml:"explain" json:"explain"`               // userinfo tells which rule gave what; for apps one trusts
 
 	ConfirmRedirect bool `yaml:"confirm_redirect" json:"confirm_redirect"` // no error goes on to it before the person said so; for apps one does not know
 
@@ -137,7 +139,7 @@ func (p *Provider) Settings() providers.Settings {
 	return providers.Settings{Slug: p.Slug, Kind: p.Kind, Issuer: p.Issuer, ClientID: p.ClientID, ClientSecret: p.ClientSecret,
 		Scopes: p.Scopes, AuthMethod: p.AuthMethod, Params: p.Params, TrustEmail: p.TrustEmail, EmailDomains: p.EmailDomains,
 		HostedDomain: p.HostedDomain, AuthorizationServer: p.AuthorizationServer, Organization: p.Organization, UserInfo: p.UserInfo,
-		EndpointHosts: p.EndpointHosts, UpstreamLogout: p.UpstreamLogout}
+		EndpointHosts: p.EndpointHosts, UpstreamLogout: p.UpstreamLogout, MinPassword: p.MinPassword}
 }
 
 // MakesUsers tells whether a first login through this provider makes a local user.
@@ -182,7 +184,8 @@ const (
 	AuthKey   = "private_key_jwt"
 	AuthNone  = "none"
 
-	GrantCode    = "authorization_code"
-	GrantRefresh = "refresh_token"
-	GrantClient  = "client_credentials"
+	GrantCode     = "authorization_code"
+	GrantRefresh  = "refresh_token"
+	GrantPassword = "password" // never by grant_types, only by password_grant
+	GrantClient   = "client_credentials"
 )

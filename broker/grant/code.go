@@ -31,9 +31,7 @@ func (authorizationCode) Redeem(ctx context.Context, r *Request) (*Proof, error)
 		}
 		take.Challenge = challenge
 	}
-	if r.Client.RefreshTokens != directory.RefreshNone {
-		take.Family = &storage.NewFamily{Offline: r.Client.RefreshTokens == directory.RefreshOffline, OfflineScope: "offline_access", Idle: r.Desk.Life.RefreshIdle, Absolute: r.Desk.Life.RefreshAbsolute}
-	}
+	take.Family = r.family()
 	taken, err := r.Desk.DB.TakeCode(ctx, r.Actor, take)
 	if err != nil {
 		return nil, codeRefused(err)
@@ -47,6 +45,14 @@ func (authorizationCode) Redeem(ctx context.Context, r *Request) (*Proof, error)
 		return nil, revoke(ctx, r, g.ID, refusal.ForOperator)
 	}
 	return r.proof(g, g.Scopes, g.Nonce, taken.RefreshToken), nil
+}
+
+// family is what a client's refresh tokens may do, or nil where it gets none.
+func (r *Request) family() *storage.NewFamily {
+	if r.Client.RefreshTokens == directory.RefreshNone {
+		return nil
+	}
+	return &storage.NewFamily{Offline: r.Client.RefreshTokens == directory.RefreshOffline, OfflineScope: "offline_access", Idle: r.Desk.Life.RefreshIdle, Absolute: r.Desk.Life.RefreshAbsolute}
 }
 
 // revoke ends a grant that policy no longer allows, and says invalid_grant.

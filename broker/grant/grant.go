@@ -17,6 +17,7 @@ import (
 
 	"github.com/handstamp/handstamp/broker/directory"
 	"github.com/handstamp/handstamp/broker/oauth"
+	"github.com/handstamp/handstamp/providers"
 	"github.com/handstamp/handstamp/storage"
 	"github.com/handstamp/handstamp/tokens"
 )
@@ -52,6 +53,8 @@ type Request struct {
 	Client   *directory.Client
 	Snapshot *directory.Snapshot
 	Actor    storage.Actor
+
+	Upstreams map[string]providers.Provider // by slug
 }
 
 // Proof is what a grant type established: the tokens it entitles to.
@@ -73,14 +76,29 @@ var registry = map[string]Grant{}
 // Register adds a grant type; discovery prints the same registry.
 func Register(g Grant) { registry[g.Type()] = g }
 
-// Types lists the registered grant types in a stable order.
-func Types() []string {
+// A conditional grant type exists only under some settings.
+type conditional interface {
+	Offered(s *directory.Snapshot) bool
+}
+
+// Types lists the grant types that exist under these settings, in a stable order.
+func Types(s *directory.Snapshot) []string {
 	var types []string
 	for t := range registry {
-		types = append(types, t)
+		if _, ok := offered(s, t); ok {
+			types = append(types, t)
+		}
 	}
 	sort.Strings(types)
 	return types
+}
+
+func offered(s *directory.Snapshot, name string) (Grant, bool) {
+	g, ok := registry[name]
+	if c, is := g.(conditional); ok && is {
+		ok = c.Offered(s)
+	}
+	return g, ok
 }
 
 // Answer is a successful token response (RFC 6749 §5.1).
@@ -99,7 +117,7 @@ func (r *Request) Answer(ctx context.Context) (*Answer, error) {
 	if name == "" {
 		return nil, oauth.E(oauth.InvalidRequest, "grant_type is missing")
 	}
-	g, ok := registry[name]
+	g, ok := offered(r.Snapshot, name)
 	if !ok {
 		return nil, oauth.E(oauth.UnsupportedGrantType, "this grant_type is not supported")
 	}

@@ -46,6 +46,7 @@ func TestS08_ThePolicyOfEveryPageAllowsWhatItShowsAndNothingElse(t *testing.T) {
 	images := map[string]string{
 		"chooser":  "'self' https://acme.example https://desk.example https://icons.example",
 		"continue": "'self' https://acme.example https://desk.example", "consent": "'self' https://acme.example https://desk.example",
+		"ask": "'self' https://acme.example https://desk.example", "invited": "'self' https://acme.example", "done": "'self' https://acme.example",
 		"signout": "'self' https://acme.example https://desk.example", "signedout": "'self' https://acme.example https://desk.example",
 		"account": "'self' https://acme.example",
 	}

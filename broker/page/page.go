@@ -2,6 +2,7 @@
 // a login, and the headers that keep those pages safe.
 //
 //	          ┌▶ Chooser ─▶ (upstream) ─▶ Consent ─┐
+//	          │          └▶ Ask ────────▶          │
 //	/authorize┤                                    ├─▶ the app   (or FormPost)
 //	          └▶ Continue ────────────────────────┘
 //	/logout ──▶ SignOut ─▶ SignedOut          anything else ──▶ Error

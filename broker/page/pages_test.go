@@ -44,6 +44,16 @@ func samples() []sample {
 		{name: "signout", status: 200, ids: []string{"sign-out", "cancel"}, view: SignOut{App: app, Person: "Alice Example", Action: "/logout", Token: "token-1",
 			Fields: map[string]string{"state": "s", "client_id": "desk"}, CancelHref: "/"}},
 		{name: "signedout", status: 200, forms: "'none'", ids: []string{"back"}, view: SignedOut{App: app, BackHref: "https://desk.example/"}},
+		{name: "ask", status: 200, ids: []string{"username", "password", "problem", "go-on", "cancel"}, view: Ask{App: app, Title: "Sign in to Items Desk",
+			Lead: "Use the user name and password that you have here.", Problem: "This user name and password do not fit together.", Fields: []AskField{
+				{Name: "username", Label: "User name", Autocomplete: "username", Value: `al"ice`}, {Name: "password", Label: "Password", Type: "password", Autocomplete: "current-password"},
+				{Name: "code", Label: "Code", Autocomplete: "one-time-code", Numeric: true}},
+			Action: "/ask", Tx: "tx-1", Token: "token-1", Button: "Sign in", CancelHref: "https://desk.example/callback?error=access_denied"}},
+		{name: "invited", status: 200, forms: "'self'", ids: []string{"username", "password", "again", "go-on"}, view: Ask{Title: "Choose a password", Lead: "At least 12 characters.", Problem: "The two passwords are different.", CancelHref: "/",
+			Fields: []AskField{{Name: "username", Label: "User name", Autocomplete: "username", Value: "alice", ReadOnly: true},
+				{Name: "password", Label: "Password", Type: "password", Autocomplete: "new-password"}, {Name: "again", Label: "The same once more", Type: "password", Autocomplete: "new-password"}},
+			Action: "/invitation", Token: "token-1", Button: "Set the password", EndsHere: true}},
+		{name: "done", status: 200, forms: "'none'", view: Done{Title: "Your password is set", Sentence: "You can sign in with it now. This page may be closed."}},
 		{name: "leave", status: 400, bare: true, ids: []string{"answer", "continue", "reference", "code"}, view: Leave{App: "Items Desk", Host: "desk.example",
 			Href: "https://desk.example/callback", Fields: []Field{{"error", "login_required"}, {"state", "st&te"}}, Code: "login_required", Reference: "7KQ2-M4XN"}},
 		{name: "account", status: 200, forms: "'self'", ids: []string{"identities", "sessions", "apps", "consents", "end-others", "sign-out", "notice"}, view: accountSample()},
@@ -95,6 +105,10 @@ func render(t testing.TB, p *Pages, status int, view any) *httptest.ResponseReco
 		err = p.Account(w, v)
 	case FormPost:
 		err = p.FormPost(w, v)
+	case Ask:
+		err = p.Ask(w, status, v)
+	case Done:
+		err = p.Done(w, v)
 	case Leave:
 		err = p.Leave(w, v)
 	default:
@@ -207,12 +221,23 @@ func checkElement(t *testing.T, n *html.Node) {
 			t.Error("a button without words")
 		}
 	case "input":
-		if attr(n, "type") != "hidden" {
+		if attr(n, "type") != "hidden" && !labelled(n) {
 			t.Errorf("<input type=%q> without a label", attr(n, "type"))
 		}
 	case "iframe", "object", "embed", "base":
 		t.Errorf("<%s> on a page of ours", n.Data)
 	}
+}
+
+// labelled tells whether the words beside an input belong to it, and whether a
+// password manager knows what goes into it.
+func labelled(n *html.Node) bool {
+	for _, l := range all(n.Parent, "label") {
+		if attr(l, "for") == attr(n, "id") && text(l) != "" {
+			return attr(n, "autocomplete") != ""
+		}
+	}
+	return false
 }
 
 func TestConsentAnswersWithTheButtonThatWasPressed(t *testing.T) {

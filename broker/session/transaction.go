@@ -28,6 +28,7 @@ type Stage string
 
 const (
 	Upstream Stage = "upstream" // the person is at the identity provider
+	Ask      Stage = "ask"      // the person fills in a form of ours
 	Consent  Stage = "consent"  // the person is asked what the app may have
 )
 
@@ -43,7 +44,8 @@ type Transaction struct {
 	Prompt     string            `json:"o,omitempty"` // prompt that went upstream
 	Hint       string            `json:"h,omitempty"` // subject that id_token_hint named
 	SID        string            `json:"d,omitempty"` // at Consent: the session that signed in
-	Token      string            `json:"t,omitempty"` // at Consent: the form's one-time value
+	Token      string            `json:"t,omitempty"` // at Ask and Consent: the form's one-time value
+	Keep       string            `json:"k,omitempty"` // at Ask: what the provider keeps between two forms
 	Created    int64             `json:"c"`           // unix seconds
 	Request    oauth.AuthRequest `json:"r"`
 }

@@ -105,7 +105,7 @@ func check(ctx context.Context, o checkOptions, out io.Writer) error {
 // probeAll asks all providers side by side, each by the client it would have in serve.
 func probeAll(ctx context.Context, cfg *configs.Config) ([]probed, error) {
 	snap := cfg.Snapshot()
-	upstreams, err := buildUpstreams(ctx, cfg, snap, slog.New(slog.DiscardHandler), nil)
+	upstreams, err := buildUpstreams(ctx, cfg, snap, slog.New(slog.DiscardHandler), nil, nil)
 	if err != nil {
 		return nil, err
 	}

@@ -81,7 +81,7 @@ func (h *house) Close() error { return h.db.Close() }
 // builds them. No upstream is asked: a dead one must not keep the others from working.
 func (h *house) furnishDirectory(ctx context.Context, cfg *configs.Config) (*broker.Directory, error) {
 	snap := cfg.Snapshot()
-	upstreams, err := buildUpstreams(ctx, cfg, snap, h.log, h.hosts)
+	upstreams, err := buildUpstreams(ctx, cfg, snap, h.log, h.hosts, func(slug string) providers.Accounts { return broker.Accounts(h.db, slug) })
 	if err != nil {
 		return nil, err
 	}
@@ -104,8 +104,10 @@ func (h *house) furnishDirectory(ctx context.Context, cfg *configs.Config) (*bro
 	return &broker.Directory{Snapshot: snap, Upstreams: upstreams}, nil
 }
 
-// buildUpstreams makes each provider of the settings. It touches no network.
-func buildUpstreams(ctx context.Context, cfg *configs.Config, snap *directory.Snapshot, log *slog.Logger, hosts map[string]string) (map[string]providers.Provider, error) {
+// buildUpstreams makes each provider of the settings. It touches no network. accounts
+// gives a provider that has people of its own its book.
+func buildUpstreams(ctx context.Context, cfg *configs.Config, snap *directory.Snapshot, log *slog.Logger, hosts map[string]string,
+	accounts func(slug string) providers.Accounts) (map[string]providers.Provider, error) {
 	out := map[string]providers.Provider{}
 	clients := map[bool]*http.Client{}
 	for _, p := range snap.Providers() {
@@ -123,6 +125,9 @@ func buildUpstreams(ctx context.Context, cfg *configs.Config, snap *directory.Sn
 		}
 		s := p.Settings()
 		s.Client, s.Now, s.Logger, s.MappedClaims = client, time.Now, log, snap.ClaimNames(p.Slug)
+		if kind.OwnBook && accounts != nil {
+			s.Accounts = accounts(p.Slug)
+		}
 		upstream, err := kind.New(ctx, s)
 		if err != nil {
 			return nil, fmt.Errorf("provider %s: %w", p.Slug, err)
