@@ -121,6 +121,7 @@ func (b *Broker) whatIsTheirs(ctx context.Context, v *visit, s *storage.Session)
 	if err != nil {
 		return nil, err
 	}
+	slices.SortStableFunc(sessions, func(a, o storage.Session) int { return here(o, s) - here(a, s) })
 	for _, o := range sessions {
 		view.Sessions = append(view.Sessions, page.AccountSession{SID: o.SID, Here: o.SID == s.SID, Device: o.Device, IP: o.IP,
 			Provider: v.titleByID(o.ProviderID), Started: o.CreatedAt, LastSeen: o.LastSeenAt})
@@ -149,6 +150,14 @@ func (b *Broker) whatIsTheirs(ctx context.Context, v *visit, s *storage.Session)
 		view.Consents = append(view.Consents, line)
 	}
 	return view, nil
+}
+
+// here puts this browser first.
+func here(o storage.Session, s *storage.Session) int {
+	if o.SID == s.SID {
+		return 1
+	}
+	return 0
 }
 
 // titleByID names a provider, also one that the settings no longer have.

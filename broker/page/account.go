@@ -114,7 +114,7 @@ func (p *Pages) Account(w http.ResponseWriter, v Account) error {
 			}
 			place := device(one.Device, "a browser")
 			if one.IP != "" {
-				place += ", " + words(one.IP)
+				place += " from " + words(one.IP)
 			}
 			line.Access = append(line.Access, access{place, first, one.Offline, moment(one.Started), moment(one.LastUsed)})
 		}

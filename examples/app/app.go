@@ -1,6 +1,7 @@
 // Package app is a small web app that signs people in through Handstamp and shows
 // everything that came of it: who they are, both tokens, which rule gave which
-// scope, one call to an API that is allowed and one that is refused.
+// scope, one call to an API that is allowed, one that is refused and one that asks
+// for a new sign-in.
 //
 //	browser ──▶ /login ──▶ broker ──▶ /callback ──▶ /   (the session stays here,
 //	             │                       │                the browser has a cookie)
@@ -99,8 +100,7 @@ func (a *app) routes() http.Handler {
 	mux.HandleFunc("GET /{$}", a.home)
 	mux.HandleFunc("GET /login", a.login)
 	mux.HandleFunc("GET /callback", a.callback)
-	mux.HandleFunc("POST /api/read", a.signedIn(a.callRead))
-	mux.HandleFunc("POST /api/write", a.signedIn(a.callWrite))
+	mux.HandleFunc("POST /api/{door}", a.signedIn(a.callAPI))
 	mux.HandleFunc("POST /refresh", a.signedIn(a.refresh))
 	mux.HandleFunc("POST /logout", a.logout)
 	mux.HandleFunc("GET /app.css", asset("assets/app.css", "text/css; charset=utf-8"))

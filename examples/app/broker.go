@@ -77,8 +77,8 @@ func (b *broker) learn(ctx context.Context) (*metadata, error) {
 type attempt struct{ State, Nonce, Verifier string }
 
 // authorizeURL is where a login begins.
-func (m *metadata) authorizeURL(a attempt, provider, resource string) string {
-	opts := []oauth2.AuthCodeOption{oidc.Nonce(a.Nonce), oauth2.S256ChallengeOption(a.Verifier)}
+func (m *metadata) authorizeURL(a attempt, provider, resource string, more ...oauth2.AuthCodeOption) string {
+	opts := append([]oauth2.AuthCodeOption{oidc.Nonce(a.Nonce), oauth2.S256ChallengeOption(a.Verifier)}, more...)
 	if provider != "" {
 		opts = append(opts, oauth2.SetAuthURLParam("provider", provider))
 	}

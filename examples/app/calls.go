@@ -17,7 +17,7 @@ import (
 
 // call is one request to the API and its answer, for the page.
 type call struct {
-	Door      string // "read" or "write"
+	Door      string // "read", "write" or "empty"
 	Method    string
 	Path      string
 	Scope     string // what the door asks for
@@ -26,22 +26,33 @@ type call struct {
 	Challenge string // the WWW-Authenticate header
 	Body      string
 	Failed    string // why there is no answer
+	sends     string // the request's body
 }
 
 // Allowed tells whether the API did what was asked.
 func (c call) Allowed() bool { return c.Status >= 200 && c.Status < 300 }
 
-func (a *app) callRead(w http.ResponseWriter, r *http.Request, v *visit) {
-	a.call(w, r, v, call{Door: "read", Method: http.MethodGet, Path: "/items", Scope: "items:read"}, "")
+// calls are all that the app asks of the API.
+var calls = []call{
+	{Door: "read", Method: http.MethodGet, Path: "/items", Scope: "items:read"},
+	{Door: "write", Method: http.MethodPost, Path: "/items", Scope: "items:write", sends: `{"name":"A pot of glue"}`},
+	{Door: "empty", Method: http.MethodDelete, Path: "/items", Scope: "items:write"},
 }
 
-func (a *app) callWrite(w http.ResponseWriter, r *http.Request, v *visit) {
-	a.call(w, r, v, call{Door: "write", Method: http.MethodPost, Path: "/items", Scope: "items:write"}, `{"name":"A pot of glue"}`)
+// callAPI goes through the door that the address names.
+func (a *app) callAPI(w http.ResponseWriter, r *http.Request, v *visit) {
+	i := slices.IndexFunc(calls, func(c call) bool { return c.Door == r.PathValue("door") })
+	if i < 0 {
+		a.show(w, http.StatusNotFound, view{Problem: &problem{Title: "There is nothing at this address"}})
+		return
+	}
+	a.call(w, r, v, calls[i])
 }
 
 // call asks the API with the access token, which is refreshed first when it is
-// about to end.
-func (a *app) call(w http.ResponseWriter, r *http.Request, v *visit, c call, body string) {
+// about to end. Where the API wants a younger or stronger sign-in, the person is sent
+// to the broker and the call is made when they are back.
+func (a *app) call(w http.ResponseWriter, r *http.Request, v *visit, c call) {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(r.Context()), 30*time.Second)
 	defer cancel()
 	v.mu.Lock()
@@ -49,19 +60,28 @@ func (a *app) call(w http.ResponseWriter, r *http.Request, v *visit, c call, bod
 	if v.who.RefreshToken != "" && a.Now().Add(10*time.Second).After(v.who.Expires) {
 		a.renew(ctx, v)
 	}
-	c = a.ask(ctx, c, v.who.AccessToken, body)
-	v.calls = append(slices.DeleteFunc(v.calls, func(old call) bool { return old.Door == c.Door }), c)
+	c = a.ask(ctx, c, v.who.AccessToken)
+	v.keep(c)
+	if ask, wanted := stepUp(c.Challenge); wanted && c.Status == http.StatusUnauthorized {
+		a.signInAgain(w, r, v, c.Door, ask)
+		return
+	}
 	http.Redirect(w, r, "/#"+c.Door, http.StatusSeeOther)
 }
 
-func (a *app) ask(ctx context.Context, c call, token, body string) call {
-	req, err := http.NewRequestWithContext(ctx, c.Method, strings.TrimSuffix(a.APIURL, "/")+c.Path, strings.NewReader(body))
+// keep notes the newest answer of a door.
+func (v *visit) keep(c call) {
+	v.calls = append(slices.DeleteFunc(v.calls, func(old call) bool { return old.Door == c.Door }), c)
+}
+
+func (a *app) ask(ctx context.Context, c call, token string) call {
+	req, err := http.NewRequestWithContext(ctx, c.Method, strings.TrimSuffix(a.APIURL, "/")+c.Path, strings.NewReader(c.sends))
 	if err != nil {
 		c.Failed = "The API's address is not valid."
 		return c
 	}
 	req.Header.Set("Authorization", "Bearer "+token)
-	if body != "" {
+	if c.sends != "" {
 		req.Header.Set("Content-Type", "application/json")
 	}
 	resp, err := a.HTTPClient.Do(req)

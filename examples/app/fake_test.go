@@ -37,6 +37,9 @@ type fakeBroker struct {
 	hash   string                        // access token that at_hash is made of
 	info   map[string]any                // more userinfo
 	down   bool
+	ago    time.Duration // since the person signed in
+	deaf   bool          // a broker that does not care for max_age
+	sub    string        // instead of the right person
 }
 
 func newFakeBroker(now func() time.Time) (*fakeBroker, error) {
@@ -131,8 +134,16 @@ func (f *fakeBroker) token(w http.ResponseWriter, r *http.Request) {
 			return
 		}
 	}
-	g := tokens.Granted{GrantID: "gr_1", Subject: "usr_7Qm4cW2nXb8LrTzK", ClientID: "web", SessionID: "ses_x4", Audience: []string{"https://api.example", f.URL},
-		Scopes: strings.Fields(f.scopes), Roles: []string{"reader", "editor"}, AuthTime: f.now(), ACR: "urn:handstamp:single", AMR: []string{"pwd", "mfa"}}
+	ago := f.ago
+	if req.Get("max_age") != "" && !f.deaf {
+		ago = 0
+	}
+	subject := "usr_7Qm4cW2nXb8LrTzK"
+	if f.sub != "" {
+		subject = f.sub
+	}
+	g := tokens.Granted{GrantID: "gr_1", Subject: subject, ClientID: "web", SessionID: "ses_x4", Audience: []string{"https://api.example", f.URL},
+		Scopes: strings.Fields(f.scopes), Roles: []string{"reader", "editor"}, AuthTime: f.now().Add(-ago), ACR: "urn:handstamp:single", AMR: []string{"pwd", "mfa"}}
 	access, ttl, err := f.mint.Access(context.Background(), g)
 	if err != nil {
 		send(w, 500, err.Error())

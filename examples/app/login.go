@@ -32,10 +32,15 @@ func (a *app) login(w http.ResponseWriter, r *http.Request) {
 		a.fail(w, http.StatusBadGateway, &problem{Title: "Handstamp does not answer", Text: "Is the broker running? Try again in a moment."}, err)
 		return
 	}
+	http.Redirect(w, r, m.authorizeURL(a.attempt(w, r), provider, a.Resource), http.StatusSeeOther)
+}
+
+// attempt begins a login in this browser.
+func (a *app) attempt(w http.ResponseWriter, r *http.Request) attempt {
 	a.cookies.tidy(w, r)
 	try := attempt{State: random(), Nonce: random(), Verifier: oauth2.GenerateVerifier()}
 	a.cookies.set(w, a.cookies.attempt(try.State), try.String(), attemptLife)
-	http.Redirect(w, r, m.authorizeURL(try, provider, a.Resource), http.StatusSeeOther)
+	return try
 }
 
 // callback is where the broker sends the browser back to.
@@ -63,7 +68,12 @@ func (a *app) callback(w http.ResponseWriter, r *http.Request) {
 		a.show(w, http.StatusBadRequest, view{Problem: &problem{Title: "This answer comes from somebody else"}})
 		return
 	}
+	old := a.visit(r)
 	if code := q.Get("error"); code != "" {
+		if old != nil && old.giveUp(state, refused(code, q.Get("error_description"))) {
+			http.Redirect(w, r, "/", http.StatusSeeOther)
+			return
+		}
 		a.show(w, http.StatusForbidden, view{Problem: refused(code, q.Get("error_description"))})
 		return
 	}
@@ -76,11 +86,13 @@ func (a *app) callback(w http.ResponseWriter, r *http.Request) {
 		a.fail(w, http.StatusBadGateway, explain("The sign-in could not be finished", err), err)
 		return
 	}
-	if old := a.cookies.get(r, a.cookies.session()); old != "" {
-		a.sessions.end(old)
+	a.sessions.end(a.cookies.get(r, a.cookies.session()))
+	id, to := a.sessions.begin(who), "/"
+	if old != nil {
+		to = a.resume(ctx, old, a.sessions.find(id), state)
 	}
-	a.cookies.set(w, a.cookies.session(), a.sessions.begin(who), sessionLife)
-	http.Redirect(w, r, "/", http.StatusSeeOther)
+	a.cookies.set(w, a.cookies.session(), id, sessionLife)
+	http.Redirect(w, r, to, http.StatusSeeOther)
 }
 
 // refused says in words what the broker said in code.

@@ -66,7 +66,7 @@ func TestThePageIsReadableByMachinesThatHelpPeople(t *testing.T) {
 			t.Errorf("%s: scripts, frames or pictures, or no language", name)
 		}
 	}
-	for _, id := range []string{"call-read", "call-write", "refresh", "sign-out", "read-status", "write-challenge", "subject", "id-token", "access-token", "why"} {
+	for _, id := range []string{"call-read", "call-write", "call-empty", "account", "refresh", "sign-out", "read-status", "write-challenge", "subject", "id-token", "access-token", "why"} {
 		if !strings.Contains(pages["after"], `id="`+id+`"`) {
 			t.Errorf("id %q is missing: the browser tests look for it", id)
 		}

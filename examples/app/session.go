@@ -27,6 +27,7 @@ type visit struct {
 	renewedAt time.Time
 	calls     []call   // newest answer of each door
 	problem   *problem // shown once
+	pending   pending  // what waits for a new sign-in
 }
 
 // sessions are kept in memory under the hash of the cookie: what lies in memory

@@ -15,6 +15,7 @@ type view struct {
 	Problem   *problem
 	Bye       string // where the person has just signed out
 	Issuer    string
+	Account   string // the broker's page on which a person ends sessions and access
 	API       string
 	Providers []Provider
 	Person    *person // nil: nobody is signed in
@@ -50,6 +51,7 @@ type door struct {
 	ID, Title, Button   string
 	Method, Path, Scope string
 	Granted             bool
+	Young               string // how young the sign-in has to be, or ""
 	Call                *call
 }
 
@@ -82,7 +84,7 @@ func (a *app) home(w http.ResponseWriter, r *http.Request) {
 
 // show renders the page whole before the first byte leaves.
 func (a *app) show(w http.ResponseWriter, status int, v view) {
-	v.Issuer, v.API, v.Providers = a.Issuer, a.APIURL, a.Providers
+	v.Issuer, v.API, v.Providers, v.Account = a.Issuer, a.APIURL, a.Providers, strings.TrimSuffix(a.Issuer, "/")+"/account"
 	if v.Title == "" {
 		v.Title = "Items Desk"
 		if v.Problem != nil {
@@ -115,6 +117,7 @@ func (a *app) signedInView(v *visit) view {
 	out.Doors = []door{
 		{ID: "read", Title: "Read the items", Button: "Read the items", Method: "GET", Path: "/items", Scope: "items:read"},
 		{ID: "write", Title: "Add an item", Button: "Add an item", Method: "POST", Path: "/items", Scope: "items:write"},
+		{ID: "empty", Title: "Empty the shelf", Button: "Take everything off the shelf", Method: "DELETE", Path: "/items", Scope: "items:write", Young: "5 minutes"},
 	}
 	for i := range out.Doors {
 		d := &out.Doors[i]

@@ -133,6 +133,31 @@ await me.goto(notes());
 await me.waitForURL((url) => url.pathname === '/notes/callback');
 say({ did: 'was not asked twice', saw: new URL(me.url()).search });
 
+// What the person has here: another browser signs in, this one sees it and ends it, then the app's access and the consent.
+const phone = await visitor();
+await phone.goto(`${settings.app}/`);
+await phone.click('#sign-in-okta');
+await phone.click('#user-alice');
+await phone.waitForURL(`${settings.app}/`);
+await me.goto(`${settings.app}/`);
+await me.click('#account');
+await me.waitForURL(`${settings.issuer}/account`);
+await look(me, 'b-account');
+await me.click('#end-others');
+say({ did: 'ended the other sessions', saw: `${await textOf(me, '#notice')} ${await me.locator('#sessions li').count()} left` });
+await me.click('#apps li:first-child button');
+say({ did: 'ended an app', saw: await textOf(me, '#notice') });
+await me.click('#consents li:first-child button');
+say({ did: 'forgot a consent', saw: `${await textOf(me, '#notice')} ${await textOf(me, '#consents')}` });
+await look(me, 'c-account-empty');
+await phone.goto(`${settings.issuer}/account`);
+say({ did: 'looked from the browser whose session was ended', saw: await textOf(phone, 'h1') });
+await look(phone, 'd-account-sign-in');
+await phone.context().close();
+await me.goto(notes('none'));
+await me.waitForURL((url) => url.pathname === '/notes/callback');
+say({ did: 'was forgotten', saw: new URL(me.url()).search });
+
 // 3. An app that nobody knows: a page for the person, and no redirect.
 await me.goto(`${settings.issuer}/authorize?client_id=nobody&redirect_uri=https%3A%2F%2Fevil.example%2F&response_type=code&scope=openid`);
 say({ did: 'met an unknown app', saw: `${at(me)} ${await textOf(me, '#reference')}` });
@@ -191,6 +216,9 @@ await keys.waitForSelector('#call-write');
 await reach('call-write');
 await keys.waitForSelector('#write-status');
 say({ did: 'wrote by keyboard, as Erin', saw: await textOf(keys, '#write-status') });
+await reach('call-empty');
+await keys.waitForSelector('#empty-status');
+say({ did: 'emptied the shelf with a young sign-in', saw: await textOf(keys, '#empty-status') });
 await keys.context().close();
 
 // 7. Without JavaScript.
