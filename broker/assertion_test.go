@@ -457,3 +457,23 @@ func TestDiscoveryTellsHowClientsProveThemselves(t *testing.T) {
 		t.Errorf("metadata: %v", meta)
 	}
 }
+
+// Who guesses keys is slowed down like who guesses secrets, and nobody else with them.
+func TestFailedAssertionsAreSlowedDown(t *testing.T) {
+	k, s := signing(t, tokens.ES256)
+	stranger := newSigner(t, k, "job", "key-1", tokens.ES256)
+	for range 11 {
+		mustFail(t, k.assert("/token", stranger.assert()), http.StatusUnauthorized, "invalid_client")
+	}
+	a := k.assert("/token", stranger.assert())
+	if a.StatusCode != http.StatusTooManyRequests || a.Header.Get("Retry-After") == "" {
+		t.Errorf("the twelfth guess: %s %v", a.Status, a.Header)
+	}
+	if a := k.caller("nightly", nightlySecret).post("/token", "grant_type", "client_credentials"); a.StatusCode != http.StatusOK {
+		t.Errorf("another client waits with it: %s", a.body)
+	}
+	k.clock.advance(2 * time.Second)
+	if a := k.assert("/token", s.assert()); a.StatusCode != http.StatusOK {
+		t.Errorf("after the wait: %s", a.body)
+	}
+}

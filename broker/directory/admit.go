@@ -38,7 +38,7 @@ type Refusal struct {
 func (r *Refusal) String() string { return r.Code + ": " + r.ForOperator }
 
 // Admit is the one gate that every path passes: login, single sign-on, consent,
-// code, refresh, userinfo. nil means come in. Client and provider are judged as
+// code, refresh, userinfo, introspection. nil means come in. Client and provider are judged as
 // this snapshot has them, never as the caller remembers them, so that a login
 // that began before an administrator closed a door ends in front of it.
 func (s *Snapshot) Admit(a Admission) *Refusal {
