@@ -10,6 +10,7 @@ import (
 // A village is `handstamp dev`, running: the broker, three pretend upstreams, an app and an API.
 type village struct {
 	Issuer, App, API, Data string
+	BFF, SPA               string
 	CAFile                 string `json:"ca_file"`
 	Hosts                  []string
 }
@@ -51,17 +52,10 @@ func walkAsAPerson(t *testing.T, v village, name string) {
 	pages := map[string]bool{}
 	for {
 		var said struct {
-			Page, Title, ColorScheme string
-			Width                    int
-			Sideways                 int
-			Violations               []struct {
-				ID, Impact, Help string
-				At               []string
-			}
-			Tab, Missed, Jumps, Unseen []string
-			Did, Saw                   string
-			Done                       bool
-			Complaints                 []string
+			look
+			Did, Saw   string
+			Done       bool
+			Complaints []string
 		}
 		person.says(t, &said)
 		switch {
@@ -81,21 +75,7 @@ func walkAsAPerson(t *testing.T, v village, name string) {
 			happened[said.Did] = said.Saw
 		case said.Page != "":
 			pages[said.Page] = true
-			for _, violation := range said.Violations {
-				if violation.Impact == "serious" || violation.Impact == "critical" {
-					t.Errorf("%s at %d px, %s: axe-core: %s (%s): %v", said.Page, said.Width, said.ColorScheme, violation.Help, violation.ID, violation.At)
-				}
-			}
-			if said.Sideways > 0 {
-				t.Errorf("%s at %d px scrolls sideways by %d px", said.Page, said.Width, said.Sideways)
-			}
-			for problem, stops := range map[string][]string{
-				"Tab does not reach": said.Missed, "Tab jumps at": said.Jumps, "one cannot see the focus on": said.Unseen,
-			} {
-				if len(stops) > 0 {
-					t.Errorf("%s at %d px: %s %q; the order is %q", said.Page, said.Width, problem, stops, said.Tab)
-				}
-			}
+			said.look.judge(t)
 		}
 	}
 }
