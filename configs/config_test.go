@@ -36,7 +36,7 @@ func environ(name string) (string, bool) {
 	case strings.HasSuffix(name, "CA_FILE"):
 		return "", true
 	case strings.HasPrefix(name, "HANDSTAMP_DEV_"):
-		return "http://127.0.0.1:" + map[string]string{"APP": "5556", "API": "5557", "GOOGLE": "5558", "OKTA": "5559", "AUTH0": "5560"}[strings.TrimPrefix(name, "HANDSTAMP_DEV_")], true
+		return "http://127.0.0.1:" + map[string]string{"APP": "5556", "API": "5557", "GOOGLE": "5558", "OKTA": "5559", "AUTH0": "5560", "BFF": "5561", "SPA": "5562"}[strings.TrimPrefix(name, "HANDSTAMP_DEV_")], true
 	}
 	return "", false
 }

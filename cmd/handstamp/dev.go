@@ -30,16 +30,16 @@ func devCmd() *cobra.Command {
 	var o devOptions
 	cmd := &cobra.Command{Use: "dev", Short: "Run everything on this machine, with pretend providers, a sample app and a sample API", Args: cobra.NoArgs,
 		Long: "Run everything on this machine: the broker, three pretend providers (Google, Okta, Auth0) with a few people each,\n" +
-			"a sample web app and a sample internal API. No account anywhere is needed, and nothing leaves the machine.\n\n" +
+			"a sample web app, two single-page apps and a sample internal API. No account anywhere is needed, and nothing leaves the machine.\n\n" +
 			"With --walk, play browser and app once, print every hop, and end: 0, or 1 naming the hop that failed.",
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			return dev(cmd.Context(), o, cmd.OutOrStdout(), cmd.ErrOrStderr())
 		}}
 	f := cmd.Flags()
-	f.IntVar(&o.port, "port", 5555, "port of the broker; app, API and providers take the next ones; 0 takes any free ones")
+	f.IntVar(&o.port, "port", 5555, "port of the broker; all other parts take the next ones; 0 takes any free ones")
 	f.StringVar(&o.data, "data", "", "folder to keep the database in (default: a temporary one, removed at the end)")
 	f.BoolVar(&o.tls, "tls", false, "use https, with a certificate authority made for this run and a host name for each part")
-	f.StringVar(&o.host, "host", "broker.localhost", "host name of the broker with --tls; app, api, google, okta and auth0 become its siblings")
+	f.StringVar(&o.host, "host", "broker.localhost", "host name of the broker with --tls; app, api and all others become its siblings")
 	f.BoolVar(&o.walk, "walk", false, "sign in once without a browser, print every hop, and end")
 	f.StringVar(&o.person, "person", "alice", "with --walk: who signs in")
 	f.StringVar(&o.at, "provider", "google", "with --walk: at which provider")
@@ -91,6 +91,8 @@ func (v *village) announce(out io.Writer, asJSON bool) error {
 	fmt.Fprintf(w, "issuer\t%s\tthe broker; discovery at /.well-known/openid-configuration\n", v.issuer)
 	fmt.Fprintf(w, "app\t%s\tsample web app: OPEN THIS PAGE FIRST\n", v.app)
 	fmt.Fprintf(w, "api\t%s\tsample internal API behind the guard: GET /items, POST /items\n", v.api)
+	fmt.Fprintf(w, "bff\t%s\tsingle-page app with a backend: no token in the browser\n", v.at("bff").url)
+	fmt.Fprintf(w, "spa\t%s\tthe same page as its own client: tokens in its memory\n", v.at("spa").url)
 	for _, p := range v.upstreams {
 		fmt.Fprintf(w, "%s\t%s\tpretend %s\n", p.slug, p.persona.Issuer(), p.persona.Title())
 	}

@@ -39,8 +39,13 @@ var floors = map[string]struct {
 	"configs":                {floor: 4},
 	"examples/app":           {floor: 4},
 	"examples/api":           {floor: 4},
+	"examples/shelf":         {floor: 3},
+	"examples/bff":           {floor: 4},
+	"examples/spa":           {floor: 4},
 	"examples/app/cmd":       {floor: 5},
 	"examples/api/cmd":       {floor: 5},
+	"examples/bff/cmd":       {floor: 5},
+	"examples/spa/cmd":       {floor: 5},
 	"cmd/handstamp":          {floor: 5},
 }
 

@@ -16,16 +16,19 @@ import (
 	"github.com/handstamp/handstamp/configs"
 	"github.com/handstamp/handstamp/examples/api"
 	"github.com/handstamp/handstamp/examples/app"
+	"github.com/handstamp/handstamp/examples/bff"
+	"github.com/handstamp/handstamp/examples/spa"
 	"github.com/handstamp/handstamp/providers"
 	"github.com/handstamp/handstamp/providers/persona"
 )
 
 // village is a whole little world on loopback: the broker from configs/dev.yaml, the
-// pretend providers it knows, an app and an API. The broker in it is the same as
+// pretend providers it knows, three apps and an API. The broker in it is the same as
 // `serve` runs; only its settings and its neighbours are pretend.
 type village struct {
 	issuer, app, api string
 	appSecret        string
+	bffSecret        string
 	upstreams        []upstream
 	data, caFile     string
 	tls              bool
@@ -50,10 +53,10 @@ type door struct {
 }
 
 // places are the parts in the order of their ports.
-var places = []string{"broker", "app", "api", "google", "okta", "auth0"}
+var places = []string{"broker", "app", "api", "google", "okta", "auth0", "bff", "spa"}
 
 func openVillage(ctx context.Context, o devOptions, log *slog.Logger) (*village, error) {
-	v := &village{data: o.data, tls: o.tls, log: log, appSecret: oauth.NewSecret()}
+	v := &village{data: o.data, tls: o.tls, log: log, appSecret: oauth.NewSecret(), bffSecret: oauth.NewSecret()}
 	if err := v.listen(o); err != nil {
 		return nil, errors.Join(err, v.closeDoors())
 	}
@@ -134,6 +137,7 @@ func (v *village) build(ctx context.Context) error {
 	env := map[string]string{"HANDSTAMP_DEV_ISSUER": v.issuer, "HANDSTAMP_DEV_LISTEN": v.at("broker").listener.Addr().String(),
 		"HANDSTAMP_DEV_STORAGE": "sqlite:" + filepath.Join(v.data, "handstamp.db"), "HANDSTAMP_DEV_APP": v.app, "HANDSTAMP_DEV_API": v.api,
 		"HANDSTAMP_DEV_GOOGLE": v.at("google").url, "HANDSTAMP_DEV_OKTA": v.at("okta").url, "HANDSTAMP_DEV_AUTH0": v.at("auth0").url,
+		"HANDSTAMP_DEV_BFF": v.at("bff").url, "HANDSTAMP_DEV_SPA": v.at("spa").url, "HANDSTAMP_DEV_BFF_SECRET": v.bffSecret,
 		"HANDSTAMP_DEV_APP_SECRET": v.appSecret, "HANDSTAMP_DEV_UPSTREAM_SECRET": upstreamSecret, "HANDSTAMP_DEV_CA_FILE": v.caFile}
 	cfg, err := configs.Parse("dev.yaml", configs.DevYAML, func(name string) (string, bool) { value, ok := env[name]; return value, ok })
 	if err != nil {
@@ -155,7 +159,7 @@ func (v *village) build(ctx context.Context) error {
 	return v.buildNeighbours(upstreamSecret)
 }
 
-// buildNeighbours makes what the broker serves: providers, an app and an API.
+// buildNeighbours makes what the broker serves: providers, apps and an API.
 func (v *village) buildNeighbours(upstreamSecret string) error {
 	var buttons []app.Provider
 	for _, n := range []struct {
@@ -173,8 +177,15 @@ func (v *village) buildNeighbours(upstreamSecret string) error {
 	if err != nil {
 		return fmt.Errorf("sample app: %w", err)
 	}
-	if v.at("api").handler, err = api.New(api.Config{Issuer: v.issuer, Audience: v.api, HTTPClient: v.client}); err != nil {
+	if v.at("api").handler, err = api.New(api.Config{Issuer: v.issuer, Audience: v.api, Origins: []string{v.at("spa").url}, HTTPClient: v.client}); err != nil {
 		return fmt.Errorf("sample API: %w", err)
+	}
+	if v.at("bff").handler, err = bff.New(bff.Config{Issuer: v.issuer, ClientID: "bff", ClientSecret: v.bffSecret, BaseURL: v.at("bff").url, APIURL: v.api, Resource: v.api,
+		HTTPClient: v.client, Logger: v.log}); err != nil {
+		return fmt.Errorf("sample app with a backend: %w", err)
+	}
+	if v.at("spa").handler, err = spa.New(spa.Config{Issuer: v.issuer, ClientID: "spa", BaseURL: v.at("spa").url, APIURL: v.api, Resource: v.api}); err != nil {
+		return fmt.Errorf("sample app in the browser: %w", err)
 	}
 	return nil
 }
@@ -214,7 +225,7 @@ func (v *village) directory() map[string]any {
 	for _, p := range v.upstreams {
 		upstreams[p.slug] = p.persona.Issuer()
 	}
-	out := map[string]any{"issuer": v.issuer, "app": v.app, "api": v.api, "upstreams": upstreams, "data": v.data, "client_id": "web", "client_secret": v.appSecret}
+	out := map[string]any{"issuer": v.issuer, "app": v.app, "api": v.api, "bff": v.at("bff").url, "spa": v.at("spa").url, "upstreams": upstreams, "data": v.data, "client_id": "web", "client_secret": v.appSecret}
 	if v.tls {
 		out["ca_file"], out["hosts"] = v.caFile, strings.Fields(v.names())
 	}
