@@ -32,7 +32,8 @@
 // A token is verified offline, without asking the broker, so one that was revoked
 // is accepted until it expires: five minutes after it was issued, unless the broker
 // is configured otherwise, and never more than an hour. Where that is too long for
-// one operation, let it ask the broker's userinfo endpoint with the same token.
+// one operation, let it ask the broker's userinfo endpoint with the same token, or its
+// introspection endpoint, which knows machines' tokens too.
 //
 // # Step-up
 //

@@ -79,7 +79,7 @@ func (a *Assertions) keysOf(s *directory.Snapshot, c *directory.Client) tokens.K
 	}
 	a.forget(s)
 	uri := c.JWKSURI
-	k := tokens.NewRemoteKeys(func(ctx context.Context) (tokens.KeySet, error) { return a.fetch(ctx, uri) }, a.now)
+	k := tokens.NewRemoteKeys(func(ctx context.Context) (tokens.KeySet, error) { return FetchKeys(ctx, a.client, uri) }, a.now)
 	a.keys[uri] = k
 	return k
 }
@@ -97,15 +97,15 @@ func (a *Assertions) forget(s *directory.Snapshot) {
 	}
 }
 
-// fetch gets a key set by the hardened client, which bounds size and time and follows
-// nothing. An error has a status, but never a word of the answer.
-func (a *Assertions) fetch(ctx context.Context, uri string) (tokens.KeySet, error) {
+// FetchKeys gets the keys that a client publishes. The hardened HTTP client bounds size
+// and time and follows nothing; an error has a status, but never a word of the answer.
+func FetchKeys(ctx context.Context, client *http.Client, uri string) (tokens.KeySet, error) {
 	req, err := http.NewRequestWithContext(ctx, http.MethodGet, uri, nil)
 	if err != nil {
 		return nil, errors.New("jwks_uri is not a URL")
 	}
 	req.Header.Set("Accept", "application/jwk-set+json, application/json")
-	res, err := a.client.Do(req)
+	res, err := client.Do(req)
 	if err != nil {
 		return nil, err
 	}

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -30,8 +31,8 @@ func checkCmd() *cobra.Command {
 	var o checkOptions
 	cmd := &cobra.Command{Use: "check -c FILE", Short: "Tell what is wrong with a settings file, and whether each provider answers", Args: cobra.NoArgs,
 		Long: "Tell everything that is wrong with a settings file at once: file, line, key, what is wrong and the likely fix.\n" +
-			"If nothing is, ask each provider for its discovery document and keys.\n\n" +
-			"Exit codes: 0 all is well (there may be warnings), 1 the file cannot be used, 2 a provider does not answer.\n" +
+			"If nothing is, ask each provider for its discovery document and keys, and each client for the keys it publishes.\n\n" +
+			"Exit codes: 0 all is well (there may be warnings), 1 the file cannot be used, 2 a provider or a client does not answer.\n" +
 			"Nothing is changed, and no secret is printed.",
 		RunE: func(cmd *cobra.Command, _ []string) error { return check(cmd.Context(), o, cmd.OutOrStdout()) }}
 	f := cmd.Flags()
@@ -53,6 +54,7 @@ type verdict struct {
 	Problems  []configs.Problem `json:"problems"`
 	Warnings  []configs.Problem `json:"warnings"`
 	Upstreams []probed          `json:"upstreams"` // empty with --offline, or when the file cannot be used
+	Keys      []probedKeys      `json:"client_keys"`
 }
 
 // probed is what one provider said.
@@ -67,7 +69,7 @@ type probed struct {
 }
 
 func check(ctx context.Context, o checkOptions, out io.Writer) error {
-	v := verdict{File: o.path, Problems: []configs.Problem{}, Warnings: []configs.Problem{}, Upstreams: []probed{}}
+	v := verdict{File: o.path, Problems: []configs.Problem{}, Warnings: []configs.Problem{}, Upstreams: []probed{}, Keys: []probedKeys{}}
 	cfg, err := configs.Load(o.path)
 	var problems *configs.Problems
 	switch {
@@ -84,6 +86,12 @@ func check(ctx context.Context, o checkOptions, out io.Writer) error {
 		}
 		for _, u := range v.Upstreams {
 			v.OK = v.OK && u.State != "silent"
+		}
+		if v.Keys, err = probeKeys(ctx, cfg); err != nil {
+			return err
+		}
+		for _, k := range v.Keys {
+			v.OK = v.OK && k.State != "silent"
 		}
 	}
 	if o.json {
@@ -168,9 +176,14 @@ func (v verdict) print(out io.Writer, offline bool) error {
 		}
 		p.line("    its console needs the redirect URI %s", u.RedirectURI)
 	}
+	for _, k := range v.Keys {
+		k.print(p)
+	}
 	switch {
-	case !v.OK:
+	case slices.ContainsFunc(v.Upstreams, func(u probed) bool { return u.State == "silent" }):
 		p.line("%s is good, but not every provider answers.", v.File)
+	case !v.OK:
+		p.line("%s is good, but not every client's keys can be had.", v.File)
 	case offline:
 		p.line("%s is good. The providers were not asked.", v.File)
 	default:
