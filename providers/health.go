@@ -1,6 +1,9 @@
 package providers
 
-import "context"
+import (
+	"context"
+	"errors"
+)
 
 // Health answers from memory at once. It also begins, in the background and with
 // the cooldown of discovery, to look again at an upstream that was down, not yet
@@ -28,7 +31,7 @@ func (u *upstream) heard(err *Error) {
 func (u *upstream) heardDiscovery(err *Error) { u.note(err, err != nil) }
 
 func (u *upstream) note(err *Error, down bool) {
-	if err != nil && err.Err == context.Canceled { // it says something about the person
+	if err != nil && errors.Is(err.Err, context.Canceled) { // it says something about the person
 		return
 	}
 	u.mu.Lock()

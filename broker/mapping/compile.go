@@ -19,7 +19,6 @@ const (
 // Rules are compiled rules: immutable, and safe for any number of goroutines.
 type Rules struct {
 	rules   []compiled
-	names   []string // top-level claims mentioned
 	watched []string // names, and those that pass through to tokens by themselves
 	dynamic bool     // some rule looks at claims whose names only the login knows
 }
