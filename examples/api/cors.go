@@ -42,7 +42,7 @@ func (o origins) around(next http.Handler) http.Handler {
 			return
 		}
 		if slices.Contains(o, origin) {
-			h.Set("Access-Control-Allow-Methods", "GET, POST")
+			h.Set("Access-Control-Allow-Methods", "GET, POST, DELETE")
 			h.Set("Access-Control-Allow-Headers", "Authorization, Content-Type")
 			h.Set("Access-Control-Max-Age", "600")
 		}
