@@ -42,7 +42,8 @@ type Options struct {
 	Pages          *page.Pages
 	Life           grant.Lifetimes
 	TrustedProxies []string     // CIDRs whose X-Forwarded-For counts
-	Outgoing       *http.Client // the hardened one, for keys that clients publish; default: the strict one
+	Outgoing       *http.Client // the hardened one, for addresses of clients; default: the strict one
+	Private        *http.Client // likewise, for clients that may stand in a private network; default: Outgoing
 	Logger         *slog.Logger
 	Now            func() time.Time
 }
@@ -68,6 +69,7 @@ type Broker struct {
 	now      func() time.Time
 	spent    *spentStates
 	guesses  *guesses
+	outbox   *session.Outbox
 	dir      atomic.Pointer[Directory]
 	meta     atomic.Pointer[document]
 	engine   *gin.Engine
@@ -94,6 +96,7 @@ func New(o Options, d *Directory) (*Broker, error) {
 	if err := b.Swap(d); err != nil {
 		return nil, err
 	}
+	b.joinOutbox(o)
 	return b, b.routes(o.TrustedProxies)
 }
 
@@ -152,6 +155,8 @@ func (b *Broker) routes(trusted []string) error {
 	// goodbye
 	g.GET("/logout", b.page(b.logout))
 	g.POST("/logout", b.page(b.logout))
+	g.GET("/logout/return", b.page(b.logoutReturn))
+	g.POST("/backchannel/:slug", b.json(b.upstreamLogout))
 
 	// a person's own page
 	g.GET("/account", b.page(b.account))

@@ -53,6 +53,8 @@ type metadata struct {
 	RequestParameter      bool     `json:"request_parameter_supported"`
 	RequestURIParameter   bool     `json:"request_uri_parameter_supported"`
 	IssParameter          bool     `json:"authorization_response_iss_parameter_supported"`
+	BackchannelLogout     bool     `json:"backchannel_logout_supported"`
+	BackchannelSession    bool     `json:"backchannel_logout_session_supported"`
 }
 
 func (b *Broker) describe(d *Directory) (*document, error) {
@@ -61,7 +63,7 @@ func (b *Broker) describe(d *Directory) (*document, error) {
 		JWKSURI: b.path("/jwks"), RevocationEndpoint: b.path("/revoke"), IntrospectionEndpoint: b.path("/introspect"), EndSessionEndpoint: b.path("/logout"), ScopesSupported: d.ScopesSupported(),
 		ResponseTypes: []string{"code"}, ResponseModes: []string{"query", "form_post"}, GrantTypes: grant.Types(d.Snapshot), SubjectTypes: []string{"public"},
 		TokenAuth: auth, RevocationAuth: auth, IntrospectionAuth: slices.DeleteFunc(slices.Clone(auth), func(m string) bool { return m == "none" }),
-		TokenAuthAlgs: signing, RevocationAuthAlgs: signing, IntrospectionAuthAlgs: signing, Challenges: []string{"S256"}, Prompts: []string{"none", "login", "consent", "select_account"}, IssParameter: true,
+		TokenAuthAlgs: signing, RevocationAuthAlgs: signing, IntrospectionAuthAlgs: signing, Challenges: []string{"S256"}, Prompts: []string{"none", "login", "consent", "select_account"}, IssParameter: true, BackchannelLogout: true, BackchannelSession: true,
 		ACRValues: d.ACRSupported(), ClaimsParameter: true, ClaimTypes: []string{"normal"},
 		Claims: append([]string{"sub", "iss", "aud", "exp", "iat", "auth_time", "nonce", "acr", "amr", "azp", "sid", "at_hash"}, d.ClaimsSupported()...)}
 	for _, alg := range b.ring.Algs() {

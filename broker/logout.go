@@ -36,6 +36,9 @@ func (b *Broker) logout(c *gin.Context) error {
 		return err
 	}
 	s, err := b.session(c)
+	if err == nil && s == nil {
+		s, err = b.forgotten(c, l)
+	}
 	if err != nil {
 		return err
 	}
@@ -43,13 +46,43 @@ func (b *Broker) logout(c *gin.Context) error {
 	if s != nil && !proven && !l.answered {
 		return b.askLogout(c, l, s)
 	}
-	if s != nil {
-		if err := b.db.EndSession(c.Request.Context(), actor(c, "person", s.UserID), s.SID); err != nil && !errors.Is(err, storage.ErrNotFound) {
-			return unavailable(err)
-		}
+	upstream, err := b.endSession(c, l, s)
+	if err != nil {
+		return err
 	}
 	b.jar.ClearSession(c.Writer)
-	if l.back != "" && (proven || l.answered) {
+	if !proven && !l.answered {
+		l.back = ""
+	}
+	if to := b.byWayOfUpstream(c, l, upstream); to != "" {
+		redirect(c, to)
+		return nil
+	}
+	return b.sendBack(c, l)
+}
+
+// forgotten returns the browser's session although it was idle for too long, where the
+// app proves that it is this person's: they still mean the other apps that know it.
+func (b *Broker) forgotten(c *gin.Context, l *leaving) (*storage.Session, error) {
+	id, ok := b.jar.SessionID(c.Request)
+	if !ok || l.hint == nil {
+		return nil, nil
+	}
+	s, err := b.db.UnendedSession(c.Request.Context(), session.HashID(id))
+	switch {
+	case errors.Is(err, storage.ErrNotFound):
+		return nil, nil
+	case err != nil:
+		return nil, unavailable(err)
+	case s.User.Subject != l.hint.Subject:
+		return nil, nil
+	}
+	return s, nil
+}
+
+// sendBack ends a sign-out: at the app, with exactly its state, or on our own page.
+func (b *Broker) sendBack(c *gin.Context, l *leaving) error {
+	if l.back != "" {
 		redirect(c, oauth.ResponseURL(l.back, l.answer()))
 		return nil
 	}

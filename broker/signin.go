@@ -123,7 +123,7 @@ func (b *Broker) newSession(id *providers.Identity) (s storage.NewSession, sessi
 		at = id.AuthTime
 	}
 	return storage.NewSession{IDHash: session.HashID(sessionID), SID: oauth.NewSecret()[:22], AuthTime: at.Truncate(time.Second), ACR: proofOf(id).acr, AMR: proofOf(id).amr,
-		UpstreamSID: id.SessionID, Idle: b.life.SessionIdle, ExpiresAt: now.Add(b.life.SessionAbsolute)}, sessionID
+		UpstreamSID: id.SessionID, UpstreamIDToken: id.IDToken, Idle: b.life.SessionIdle, ExpiresAt: now.Add(b.life.SessionAbsolute)}, sessionID
 }
 
 func signInFailed(r *oauth.AuthRequest, err error) error {

@@ -97,6 +97,10 @@ func refusal(what string, status int, code string) *Error {
 	}
 }
 
+// Unreachable tells in fixed words why no answer came to a request of NewClient's
+// client: the errors of the layers below quote what the other side sent.
+func Unreachable(what string, err error) *Error { return unreachable(what, err) }
+
 // unreachable tells why no answer came. Only texts of this machine are kept: the
 // HTTP and TLS layers quote what the other side sent.
 func unreachable(what string, err error) *Error {

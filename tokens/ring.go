@@ -132,6 +132,7 @@ type signingKey struct {
 	sigLen       int    // of the signature, in base64url
 	accessHeader string // encoded, with the dot: `{"alg":…,"typ":"at+jwt","kid":…}.`
 	idHeader     string
+	logoutHeader string
 }
 
 func newSigningKey(k *Key) *signingKey {
@@ -144,7 +145,7 @@ func newSigningKey(k *Key) *signingKey {
 		// Nothing here needs escaping: alg and typ are ours, kid is base64url.
 		return base64.RawURLEncoding.EncodeToString([]byte(`{"alg":"`+string(k.Alg)+`","typ":"`+typ+`","kid":"`+k.ID+`"}`)) + "."
 	}
-	s.accessHeader, s.idHeader = header("at+jwt"), header("JWT")
+	s.accessHeader, s.idHeader, s.logoutHeader = header("at+jwt"), header("JWT"), header("logout+jwt")
 	return s
 }
 

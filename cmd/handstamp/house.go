@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"net/url"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/handstamp/handstamp/broker"
@@ -28,6 +29,7 @@ type house struct {
 	ring   *tokens.Ring
 	broker *broker.Broker
 	hosts  map[string]string // names that this process resolves by itself (dev)
+	work   sync.WaitGroup    // that must end before the book is closed
 }
 
 // openHouse turns settings into running rooms. The order is the order of need: what
@@ -69,13 +71,24 @@ func (h *house) furnish(ctx context.Context, sealer *storage.Sealer) error {
 	if err != nil {
 		return err
 	}
+	private, err := outgoing(h.cfg, true, h.hosts)
+	if err != nil {
+		return err
+	}
 	h.broker, err = broker.New(broker.Options{Issuer: h.cfg.Issuer, DB: h.db, Sealer: sealer, Ring: h.ring, Pages: pages, Life: lifetimes(h.cfg),
-		TrustedProxies: h.cfg.TrustedProxies, Outgoing: client, Logger: h.log, Now: time.Now}, dir)
+		TrustedProxies: h.cfg.TrustedProxies, Outgoing: client, Private: private, Logger: h.log, Now: time.Now}, dir)
 	return err
 }
 
-// Close lets the writes under way finish.
-func (h *house) Close() error { return h.db.Close() }
+// tellApps keeps telling apps that sessions ended until ctx ends.
+func (h *house) tellApps(ctx context.Context) { h.work.Go(func() { h.broker.TellApps(ctx) }) }
+
+// Close lets the work and the writes under way finish. What was begun with a context
+// ends only after that does.
+func (h *house) Close() error {
+	h.work.Wait()
+	return h.db.Close()
+}
 
 // furnishDirectory ties the settings' providers to what storage knows of them and
 // builds them. No upstream is asked: a dead one must not keep the others from working.

@@ -54,8 +54,11 @@ func serve(ctx context.Context, path string, out io.Writer) error {
 	defer stop()
 	go h.reseal(background)
 	go h.housekeeping(background)
+	h.tellApps(background)
 	go h.rereading(background, path)
-	return errors.Join(serveUntil(ctx, listener, h.broker, h.broker.Stopping, log), h.Close())
+	err = serveUntil(ctx, listener, h.broker, h.broker.Stopping, log)
+	stop()
+	return errors.Join(err, h.Close())
 }
 
 // newServer closes every way to hold a connection open for ever: a header, a body or

@@ -197,6 +197,7 @@ func (v *village) serve(ctx context.Context) <-chan error {
 		go func() { stopped <- serveUntil(ctx, d.listener, d.handler, nil, v.log) }()
 	}
 	go v.house.housekeeping(ctx)
+	v.house.tellApps(ctx)
 	ended := make(chan error, 1)
 	go func() {
 		var errs []error
