@@ -120,6 +120,11 @@ func TestOIDCC_rpinitiated_logout_client_id_instead_of_a_hint(t *testing.T) {
 	r.signedOut()
 }
 
+func TestOIDCC_rpinitiated_logout_client_id_without_a_session(t *testing.T) {
+	r := suiteKit(t).newRelyingParty("suite-1", "")
+	r.toldSignedOut(r.b.get(r.endpoint("end_session_endpoint") + "?" + url.Values{"client_id": {"suite-1"}, "post_logout_redirect_uri": {afterLogout}}.Encode()))
+}
+
 func TestOIDCC_rpinitiated_logout_no_params(t *testing.T) {
 	r, a := leave(t)
 	r.toldSignedOut(r.agree(a))

@@ -26,6 +26,7 @@ type relyingParty struct {
 	client, secret, redirect string
 	post                     bool // client_secret_post instead of basic
 	meta                     map[string]any
+	fillIn                   func(page *answer) *answer // what the person does with a sign-in page of ours; nil: nothing
 }
 
 // authAnswer is what came back from the authorization endpoint.
@@ -84,6 +85,10 @@ func (r *relyingParty) follow(sent url.Values, a *answer) *authAnswer {
 	out := &authAnswer{sent: sent}
 	for range 8 {
 		location := a.Header.Get("Location")
+		if location == "" && r.fillIn != nil && strings.Contains(a.body, `name="password"`) {
+			a, out.shown = r.fillIn(a), true
+			continue
+		}
 		if location == "" {
 			out.page = a
 			if out.params = r.posted(a); out.params != nil {
