@@ -3,6 +3,7 @@
 //	handstamp dev      everything on this machine: broker, pretend upstreams, sample app and API
 //	handstamp serve    the broker, from a settings file
 //	handstamp check    what is wrong with a settings file, and which upstreams answer
+//	handstamp users    the people who have a password here
 //	handstamp explain  why given claims lead to given roles and scopes
 //	handstamp clients  a new client: its secret, and its lines for the settings file
 //
@@ -31,7 +32,7 @@ func run(args []string) int {
 	defer stop()
 	root := &cobra.Command{Use: "handstamp", Short: "Sign in once at the door; every room inside trusts the stamp.",
 		SilenceUsage: true, SilenceErrors: true, Version: version()}
-	root.AddCommand(serveCmd(), devCmd(), checkCmd(), explainCmd(), clientsCmd())
+	root.AddCommand(serveCmd(), devCmd(), checkCmd(), explainCmd(), clientsCmd(), usersCmd())
 	root.SetArgs(args)
 	err := root.ExecuteContext(ctx)
 	var code exitCode

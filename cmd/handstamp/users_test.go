@@ -1,0 +1,146 @@
+package main
+
+import (
+	"bytes"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/handstamp/handstamp/configs"
+	"github.com/handstamp/handstamp/providers/password"
+	"github.com/handstamp/handstamp/storage"
+)
+
+// ledger is a settings file with a provider of kind local, in a folder of its own.
+func ledger(t *testing.T) (file string) {
+	t.Helper()
+	file = filepath.Join(t.TempDir(), "handstamp.yaml")
+	text := "issuer: http://127.0.0.1:5999\nstorage: {url: 'sqlite:" + filepath.Join(filepath.Dir(file), "book.db") + "'}\nproviders: [{slug: local, kind: local}]\n"
+	if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	return file
+}
+
+// users runs a verb and gives what it printed.
+func users(t *testing.T, in string, args ...string) (string, error) {
+	t.Helper()
+	var out bytes.Buffer
+	cmd := usersCmd()
+	cmd.SilenceErrors, cmd.SilenceUsage = true, true
+	cmd.SetArgs(args)
+	cmd.SetIn(strings.NewReader(in))
+	cmd.SetOut(&out)
+	cmd.SetErr(&out)
+	err := cmd.ExecuteContext(t.Context())
+	return out.String(), err
+}
+
+// opened opens the database of a ledger as a server would.
+func opened(t *testing.T, file string) *storage.DB {
+	t.Helper()
+	cfg, err := configs.Load(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	sealer, err := sealerFor(cfg, logger(cfg, &bytes.Buffer{}))
+	if err != nil {
+		t.Fatal(err)
+	}
+	db, err := storage.Open(t.Context(), storage.Options{URL: cfg.Storage.URL.Reveal(), Sealer: sealer})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return db
+}
+
+func TestUsersSaysThatAServerHasTheDatabase(t *testing.T) {
+	file := ledger(t)
+	db := opened(t, file)
+	_, err := users(t, "", "list", "-c", file)
+	if err == nil || !strings.Contains(err.Error(), "a server has this database open") || !strings.Contains(err.Error(), "stop the server") {
+		t.Errorf("%v", err)
+	}
+	if err := db.Close(); err != nil {
+		t.Fatal(err)
+	}
+	if out, err := users(t, "", "list", "-c", file); err != nil || !strings.HasPrefix(out, "LOGIN") {
+		t.Errorf("%v %s", err, out)
+	}
+}
+
+func TestAPasswordFromTheShellIsTheOneThatWorks(t *testing.T) {
+	file := ledger(t)
+	if out, err := users(t, "stamped at the front door\r\n", "new", "alice", "--password-stdin", "-c", file); err != nil {
+		t.Fatalf("%v %s", err, out)
+	}
+	drawn, err := users(t, "", "new", "bob", "-c", file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	db := opened(t, file)
+	defer db.Close()
+	for login, typed := range map[string]string{"alice": "stamped at the front door", "bob": strings.Fields(drawn)[len(strings.Fields(drawn))-1]} {
+		a, err := db.Account(t.Context(), "local", login)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if ok, err := password.Verify(t.Context(), a.Hash, typed); !ok || err != nil {
+			t.Errorf("%s: %q does not fit (%v)", login, typed, err)
+		}
+	}
+	rows, err := db.Audit(t.Context(), 10)
+	if err != nil || len(rows) == 0 || rows[0].Actor.Kind != "admin" || rows[0].Action != storage.AuditAccountMade {
+		t.Errorf("the audit says %+v, %v", rows, err)
+	}
+}
+
+func TestAFileWithTooManyPeopleIsRefusedAsAWhole(t *testing.T) {
+	file := ledger(t)
+	list := filepath.Join(filepath.Dir(file), "people.csv")
+	var text strings.Builder
+	text.WriteString("username,hash\n")
+	for i := range mostImported + 1 {
+		fmt.Fprintf(&text, "user%d,$2b$10$abcdefghijklmnopqrstuuabcdefghijklmnopqrstuvwxyzabcde\n", i)
+	}
+	if err := os.WriteFile(list, []byte(text.String()), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	out, err := users(t, "", "import", list, "-c", file)
+	if err == nil || !strings.Contains(out, fmt.Sprintf("people.csv:%d: a file may hold", mostImported+2)) {
+		t.Errorf("%v %s", err, out)
+	}
+	began := time.Now()
+	if err := os.WriteFile(list, []byte(text.String()[:strings.LastIndex(text.String(), "user")]), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if out, err := users(t, "", "import", list, "-c", file); err != nil || !strings.Contains(out, fmt.Sprint(mostImported, " people")) {
+		t.Errorf("%v %s", err, out)
+	}
+	t.Logf("%d people in %s", mostImported, time.Since(began).Round(time.Millisecond))
+}
+
+func FuzzAPeopleFile(f *testing.F) {
+	f.Add("username,hash\nalice,$2b$10$abcdefghijklmnopqrstuuabcdefghijklmnopqrstuvwxyzabcde\n")
+	f.Add(`{"username":"alice","hash":"x"}`)
+	f.Add(`{"username":"alice","credentials":[{"type":"otp","secretData":"{}","credentialData":"{}"}]}`)
+	f.Add("username,hash\n\"")
+	f.Fuzz(func(t *testing.T, text string) {
+		for _, read := range []func([]byte) ([]imported, []lineProblem){readCSV, readJSONLines} {
+			people, problems := read([]byte(text))
+			for _, p := range problems {
+				if p.Line < 1 || p.Line > strings.Count(text, "\n")+1 || p.Message == "" || strings.Contains(p.Message, "\n") {
+					t.Errorf("problem %+v", p)
+				}
+			}
+			for _, p := range people {
+				if p.account.Hash == "" || p.account.Login == "" {
+					t.Errorf("person %+v", p)
+				}
+			}
+		}
+	})
+}
