@@ -145,8 +145,8 @@ func (c *compiler) clientGrants(cl *Client, at report) {
 			where.say("password stands under password_grant", "remove it from this list")
 		case g == "implicit" || g == GrantPassword:
 			where.say(g+" is not offered: OAuth 2.1 removed it", "use authorization_code with PKCE")
-		case g != GrantCode && g != GrantRefresh && g != GrantClient:
-			where.say("there is no grant type "+quoted(g), choose(g, []string{GrantCode, GrantRefresh, GrantClient}))
+		case !slices.Contains(grantTypes, g):
+			where.say("there is no grant type "+quoted(g), choose(g, grantTypes))
 		case slices.Index(cl.GrantTypes, g) < i:
 			where.say(g+" stands twice in this list", "remove one")
 		case g == GrantRefresh && cl.RefreshTokens == RefreshNone:

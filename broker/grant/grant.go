@@ -73,8 +73,12 @@ type Grant interface {
 
 var registry = map[string]Grant{}
 
-// Register adds a grant type; discovery prints the same registry.
-func Register(g Grant) { registry[g.Type()] = g }
+// Register adds a grant type: from then on discovery prints it, and clients may list
+// it in grant_types. Each calls it from the init of its own file.
+func Register(g Grant) {
+	registry[g.Type()] = g
+	directory.KnowGrantType(g.Type())
+}
 
 // A conditional grant type exists only under some settings.
 type conditional interface {
