@@ -342,6 +342,47 @@ func TestL12_D28_TheAccountPageHasTheSameGate(t *testing.T) {
 	}
 }
 
+func TestTheAccountPageSignsInWithAPasswordOfThisHouse(t *testing.T) {
+	k := newKit(t, withLocal)
+	k.member("alice")
+	b := k.browser()
+	if a := k.fill(b, k.login("web").door(b), "username", "alice", "password", goodPassword); a.StatusCode != http.StatusSeeOther {
+		t.Fatalf("%s %.300s", a.Status, a.body)
+	}
+	other := k.browser()
+	page := other.get(k.issuer + "/account?provider=local")
+	if !strings.Contains(page.body, "Sign in to your account") {
+		t.Fatalf("%s %.300s", page.Status, page.body)
+	}
+	if a := k.fill(other, page, "username", "alice", "password", "wrong"); a.problem() != wrongSentence {
+		t.Errorf("a wrong password: %s %.300s", a.Status, a.body)
+	}
+	a := k.fill(other, other.get(k.issuer+"/account?provider=local"), "username", "alice", "password", goodPassword)
+	if a.StatusCode != http.StatusSeeOther || a.Header.Get("Location") != k.issuer+"/account" {
+		t.Fatalf("%s %q", a.Status, a.Header.Get("Location"))
+	}
+	if body := other.account(); !strings.Contains(body, "Member alice") || len(forms(body)["session"]) != 1 {
+		t.Error("not alice's page, or her other session is missing")
+	}
+}
+
+func TestS11_ASessionEndsByItselfOnTheAccountPageToo(t *testing.T) {
+	k := newKit(t)
+	b := k.browser()
+	k.login("web").done(b, "google", "alice")
+	form := forms(b.account())["app"][0]
+	for range 30 { // used all day
+		k.clock.advance(25 * time.Minute)
+		b.get(k.issuer + "/account")
+	}
+	if a := b.post(k.issuer+"/account", form); a.StatusCode != http.StatusSeeOther {
+		t.Errorf("%s", a.Status)
+	}
+	if a := b.get(k.issuer + "/account"); !strings.Contains(a.body, "Sign in to") {
+		t.Errorf("past the absolute end: %s", a.Status)
+	}
+}
+
 func TestTheAccountClientIsNoClient(t *testing.T) {
 	k := newKit(t)
 	b := k.browser()

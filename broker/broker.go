@@ -4,7 +4,7 @@
 //	                                              ┊
 //	app ◀── respond ◀─ consent ◀─ signin ◀─ callback
 //	app ──▶ token, userinfo, revoke, logout      everyone ──▶ discovery, jwks
-//	API ──▶ introspect
+//	API ──▶ introspect                           person ──▶ account
 //
 // Files are read in the order in which a login happens; this one lists every
 // route. What must never be forgotten (state, nonce, PKCE, browser binding,

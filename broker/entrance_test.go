@@ -26,6 +26,7 @@ func pages(t *testing.T, k *kit, b *browser) map[string]*answer {
 		"chooser": k.browser().get(k.login("web").url()), "consent": consent, "continue": b.get(k.login("web", "prompt", "select_account").url()),
 		"error": b.get(k.issuer + "/authorize"), "404": b.get(k.issuer + "/nothing"), "405": b.get(k.issuer + "/token"),
 		"callback": b.get(k.issuer + "/callback/google"), "logout": b.get(k.issuer + "/logout"),
+		"account": b.get(k.issuer + "/account"), "account sign-in": k.browser().get(k.issuer + "/account"),
 		"form_post": b.get(k.login("web", "response_mode", "form_post").url()),
 	}
 }

@@ -1,6 +1,8 @@
 package broker_test
 
 import (
+	"encoding/base64"
+	"encoding/json"
 	"net/http"
 	"net/http/httptest"
 	"regexp"
@@ -60,6 +62,15 @@ func TestD18_D35_AnAPIsChallengeLeadsToAStrongerSignIn(t *testing.T) {
 		t.Fatalf("a session that does not suffice leads to %s", up)
 	}
 	strong := l.done(b, "", "alice")
+	var id struct {
+		ACR      string   `json:"acr"`
+		AMR      []string `json:"amr"`
+		AuthTime int64    `json:"auth_time"`
+	}
+	payload, err := base64.RawURLEncoding.DecodeString(strings.Split(strong["id_token"].(string), ".")[1])
+	if err != nil || json.Unmarshal(payload, &id) != nil || id.ACR != "phr" || len(id.AMR) != 3 || k.clock.now().Unix()-id.AuthTime > 5 {
+		t.Errorf("the ID token says %s", payload)
+	}
 	access := k.verify(strong["access_token"].(string), apiURL)
 	if access.ACR != "phr" || !slices.Equal(access.AMR, []string{"hwk", "mfa", "pwd"}) || k.clock.now().Sub(access.AuthTime) > 5*time.Second {
 		t.Errorf("the token says acr %q, amr %v, auth_time %s", access.ACR, access.AMR, access.AuthTime)
@@ -133,6 +144,11 @@ func TestS17_AStepUpAsksTheProviderOfTheSessionOrLetsThePersonChoose(t *testing.
 			t.Errorf("%s: %s %q", row.why, a.Status, to)
 		}
 	}
+	google := k.login("web", "max_age", "300") // Google does not know max_age: the moment of its answer counts
+	if token := k.verify(google.done(b, "", "alice")["access_token"].(string), apiURL); k.clock.now().Sub(token.AuthTime) > 5*time.Second {
+		t.Errorf("auth_time %s", token.AuthTime)
+	}
+	k.clock.advance(10 * time.Minute)
 	stranger := k.browser()
 	bob := k.login("web").done(stranger, "google", "bob")
 	l := k.login("web", "max_age", "300", "id_token_hint", bob["id_token"].(string))

@@ -34,6 +34,12 @@ type AccountSession struct {
 	Started, LastSeen time.Time
 }
 
+// What the page shows of long lists: the latest, and how many more there are.
+const (
+	mostSessions = 30
+	mostAccess   = 5
+)
+
 // AccountApp is an app that comes back without the person.
 type AccountApp struct {
 	ClientID, Name string // hidden field "client"
@@ -78,6 +84,7 @@ func (p *Pages) Account(w http.ResponseWriter, v Account) error {
 	type app struct {
 		Name   string
 		Access []access
+		More   int
 		Form   accountForm
 	}
 	type consent struct {
@@ -90,6 +97,7 @@ func (p *Pages) Account(w http.ResponseWriter, v Account) error {
 		Person, Notice string
 		Identities     []identity
 		Sessions       []row
+		MoreSessions   int
 		Others         *accountForm // nil where there are none
 		Apps           []app
 		Consents       []consent
@@ -103,11 +111,15 @@ func (p *Pages) Account(w http.ResponseWriter, v Account) error {
 		if !s.Here {
 			out.Others = form.to("others")
 		}
+		if len(out.Sessions) == mostSessions {
+			out.MoreSessions++
+			continue
+		}
 		out.Sessions = append(out.Sessions, row{s.Here, device(s.Device, "A browser"), words(s.IP), words(s.Provider), moment(s.Started), moment(s.LastSeen), *form.to("session", "sid", s.SID)})
 	}
 	for _, a := range v.Apps {
-		line := app{Name: words(a.Name), Form: *form.to("app", "client", a.ClientID)}
-		for _, one := range a.Access {
+		line := app{Name: words(a.Name), More: max(len(a.Access)-mostAccess, 0), Form: *form.to("app", "client", a.ClientID)}
+		for _, one := range a.Access[:min(len(a.Access), mostAccess)] {
 			first := words(one.FirstIP)
 			if one.FirstIP == one.IP {
 				first = ""

@@ -304,6 +304,15 @@ func TestAChooserWithoutProvidersSaysSo(t *testing.T) {
 	}
 }
 
+func TestALongAccountPageSaysHowMuchMoreThereIs(t *testing.T) {
+	v := Account{Sessions: make([]AccountSession, 100), Apps: []AccountApp{{Name: "Desk", Access: make([]AccountAccess, 12)}}}
+	v.Sessions[0].Here = true
+	body := render(t, pages(t), 200, v).Body.String()
+	if !strings.Contains(body, "And 70 more.") || !strings.Contains(body, "And 7 more like these.") || strings.Count(body, "Last used") != 5 || !strings.Contains(body, `id="end-others"`) {
+		t.Error("a list of a hundred is not cut, or nobody says so")
+	}
+}
+
 func TestAProviderThatIsDownSaysSoAndCanStillBeTried(t *testing.T) {
 	doc := parse(t, render(t, pages(t), 200, Chooser{Buttons: []ChooserButton{{Slug: "okta", Title: "Okta", Href: "/x", Down: true}}}).Body.String())
 	for _, a := range all(doc, "a") {

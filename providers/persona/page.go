@@ -75,7 +75,7 @@ func (p *Persona) showSignIn(w http.ResponseWriter, r *http.Request, status int,
 		data.People = append(data.People, person)
 	}
 	data.FactsTitle = "What the app asked for"
-	for _, name := range []string{"client_id", "redirect_uri", "scope", "prompt", "max_age", "login_hint", "hd", "organization", "access_type", "audience", "code_challenge_method", "response_mode"} {
+	for _, name := range []string{"client_id", "redirect_uri", "scope", "prompt", "max_age", "acr_values", "login_hint", "hd", "organization", "access_type", "audience", "code_challenge_method", "response_mode"} {
 		if v := r.Form.Get(name); v != "" {
 			data.Facts = append(data.Facts, pageFact{name, v})
 		}
