@@ -144,6 +144,22 @@ func TestAClaimWithAValueIsToldOnlyIfItHasIt(t *testing.T) {
 	}
 }
 
+func TestAPersonWithLongClaimsStillGetsAnIDToken(t *testing.T) {
+	k := suiteKit(t)
+	long, all := everything(), []string{}
+	for _, name := range byScope["profile"][:13] {
+		long.Claims[name] = name + random(1000)
+		all = append(all, `"`+name+`":{"essential":true}`)
+	}
+	k.okta.SetUsers(long)
+	r := k.newRelyingParty("suite-1", "")
+	v := r.login("claims", `{"id_token":{`+strings.Join(all, ",")+`}}`, "scope", "openid profile")
+	r.have(v.user, byScope["profile"]...)
+	if v.id["birthdate"] == nil || v.id["zoneinfo"] != nil || len(v.token["id_token"].(string)) > 6<<10 {
+		t.Errorf("the ID token should carry what fits, in the order of names: %v", v.id)
+	}
+}
+
 func TestASubWithAValueIsThatPersonOrAnError(t *testing.T) {
 	r := suiteKit(t).newRelyingParty("suite-1", "")
 	sub, _ := r.login().id["sub"].(string)

@@ -216,6 +216,40 @@ func TestD34_HintsAreHintsAndForgedOnesAreRefused(t *testing.T) {
 	}
 }
 
+func TestT26_ASubjectIsRandomConstantAndTellsNothing(t *testing.T) {
+	k := suiteKit(t)
+	sub := func(client, provider, person string) string {
+		got := k.login(client, "scope", "openid").done(k.browser(), provider, person)
+		return k.verify(got["access_token"].(string), apiURL).Subject
+	}
+	alice := sub("web", "okta", "alice")
+	if other := sub("other", "okta", "alice"); other != alice {
+		t.Errorf("two apps know one person as %s and %s", alice, other)
+	}
+	if google := sub("web", "google", "alice"); google == alice {
+		t.Error("the same address at two providers is one person")
+	}
+	u, _ := k.okta.User("alice")
+	u.Name, u.GivenName, u.Email = "Alice Married", "Alice", "alice.married@acme.example"
+	k.okta.SetUsers(u)
+	if renamed := sub("web", "okta", "alice"); renamed != alice {
+		t.Errorf("a new name and address made %s out of %s", renamed, alice)
+	}
+	for _, part := range []string{"alice", u.Subject, "@", "client:"} {
+		if strings.Contains(strings.ToLower(alice), strings.ToLower(part)) {
+			t.Errorf("sub %s holds %s", alice, part)
+		}
+	}
+	seen := map[string]bool{}
+	for _, person := range []string{"bob", "dave", "erin", "mallory"} {
+		s := sub("web", "google", person)
+		if seen[s] || len(s) < 22 {
+			t.Errorf("%s is %s", person, s)
+		}
+		seen[s] = true
+	}
+}
+
 func TestD29_TheMatrixOfOriginsAndDoors(t *testing.T) {
 	k := newKit(t)
 	access := k.login("spa", "scope", "openid", "resource", "").done(k.browser(), "google", "alice")["access_token"].(string)

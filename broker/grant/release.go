@@ -123,9 +123,27 @@ func inIDToken(g *storage.Grant, c *directory.Client) map[string]any {
 		}
 	}
 	if r := askedOf(g); r != nil {
-		maps.Copy(out, told(g, c, r.IDToken))
+		maps.Copy(out, thatFit(told(g, c, r.IDToken)))
 	}
 	return out
+}
+
+// maxAsked is how many bytes of an ID token an app can fill by asking: a person about
+// whom a provider says a lot must not make the token too large to be coined.
+const maxAsked = 2 << 10
+
+// thatFit leaves out what would not fit, in the order of names; userinfo has it all.
+func thatFit(asked map[string]any) map[string]any {
+	size := 0
+	for _, name := range slices.Sorted(maps.Keys(asked)) {
+		value, err := json.Marshal(asked[name])
+		if err != nil || size+len(name)+len(value) > maxAsked {
+			delete(asked, name)
+			continue
+		}
+		size += len(name) + len(value)
+	}
+	return asked
 }
 
 // told is what a client is told of the claims it asked for: those that it may know,
