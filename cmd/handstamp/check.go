@@ -62,8 +62,8 @@ type probed struct {
 	Slug        string `json:"slug"`
 	Kind        string `json:"kind"`
 	Issuer      string `json:"issuer"`
-	RedirectURI string `json:"redirect_uri"` // what its console has to know
-	State       string `json:"state"`        // answers, silent, disabled
+	RedirectURI string `json:"redirect_uri,omitempty"` // what its console has to know
+	State       string `json:"state"`                  // answers, silent, disabled; own: it has no upstream
 	Reason      string `json:"reason,omitempty"`
 	Millis      int64  `json:"milliseconds,omitempty"`
 }
@@ -133,6 +133,9 @@ func probe(ctx context.Context, issuer string, p *directory.Provider, upstream p
 	u := probed{Slug: p.Slug, Kind: p.Kind, RedirectURI: issuer + "/callback/" + p.Slug, State: "answers"}
 	if kind, ok := providers.Lookup(p.Kind); ok {
 		u.Issuer, _ = kind.Issuer(p.Settings()) // checked when the settings were
+		if kind.OwnBook {
+			u.State, u.RedirectURI = "own", ""
+		}
 	}
 	if p.Disabled {
 		u.State = "disabled"
@@ -140,7 +143,7 @@ func probe(ctx context.Context, issuer string, p *directory.Provider, upstream p
 	}
 	prober, ok := upstream.(providers.Prober)
 	if !ok {
-		u.State, u.Reason = "answers", "its kind has nothing to ask"
+		u.Reason = "its kind has nothing to ask"
 		return u
 	}
 	began := time.Now()
@@ -171,6 +174,9 @@ func (v verdict) print(out io.Writer, offline bool) error {
 		case "silent":
 			p.line("%s: DOES NOT ANSWER (%s)", u.Slug, u.Issuer)
 			p.line("    %s", u.Reason)
+		case "own":
+			p.line("%s: asks people itself (handstamp users list)", u.Slug)
+			continue
 		default:
 			p.line("%s: %s (%s)", u.Slug, u.State, u.Issuer)
 		}
