@@ -238,7 +238,7 @@ func TestU33_AnUpstreamLogoutEndsWhatItNamesAndTellsTheApps(t *testing.T) {
 		others := k.login("web").done(bystander, slug, "erin")
 		elsewhere := k.login("web").done(k.browser(), "google", "alice") // another identity: not the provider's business
 		before := len(web.told())
-		status, err := idp.BackchannelLogout(t.Context(), nil, "alice")
+		status, err := idp.BackchannelLogout(t.Context(), "alice")
 		if err != nil || status != http.StatusOK {
 			t.Fatalf("%s: %d, %v", slug, status, err)
 		}

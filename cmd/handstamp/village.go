@@ -166,7 +166,11 @@ func (v *village) buildNeighbours(upstreamSecret string) error {
 		slug string
 		kind func(persona.Options) *persona.Persona
 	}{{"google", persona.Google}, {"okta", persona.Okta}, {"auth0", persona.Auth0}} {
-		p := n.kind(persona.Options{Issuer: v.at(n.slug).url, ClientID: "handstamp", ClientSecret: upstreamSecret, RedirectURIs: []string{v.issuer + "/callback/" + n.slug}})
+		p := n.kind(persona.Options{Issuer: v.at(n.slug).url, ClientID: "handstamp", ClientSecret: upstreamSecret, RedirectURIs: []string{v.issuer + "/callback/" + n.slug},
+			PostLogoutRedirectURIs: []string{v.issuer + "/logout/return"}, HTTPClient: v.client})
+		if n.slug != "google" { // the real one sends no logout tokens
+			p.SetBackchannelLogout(v.issuer + "/backchannel/" + n.slug)
+		}
 		v.at(n.slug).handler = p.Handler()
 		v.upstreams = append(v.upstreams, upstream{n.slug, p})
 		buttons = append(buttons, app.Provider{Slug: n.slug, Title: p.Title()})

@@ -103,13 +103,16 @@ func (a *app) routes() http.Handler {
 	mux.HandleFunc("POST /api/{door}", a.signedIn(a.callAPI))
 	mux.HandleFunc("POST /refresh", a.signedIn(a.refresh))
 	mux.HandleFunc("POST /logout", a.logout)
+	outer := http.NewServeMux() // the broker is no page of ours
+	outer.HandleFunc("POST /backchannel-logout", a.backchannelLogout)
+	outer.Handle("/", sameOrigin(mux))
 	mux.HandleFunc("GET /app.css", asset("assets/app.css", "text/css; charset=utf-8"))
 	mux.HandleFunc("GET /icon.svg", asset("assets/icon.svg", "image/svg+xml"))
 	mux.HandleFunc("GET /livez", func(w http.ResponseWriter, _ *http.Request) { _, _ = w.Write([]byte("ok\n")) })
 	mux.HandleFunc("GET /", func(w http.ResponseWriter, r *http.Request) {
 		a.show(w, http.StatusNotFound, view{Problem: &problem{Title: "There is nothing at this address"}})
 	})
-	return headers(sameOrigin(mux))
+	return headers(outer)
 }
 
 // headers are for every answer. There is no form-action: the sign-out button leads

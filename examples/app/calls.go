@@ -131,6 +131,7 @@ func (a *app) renew(ctx context.Context, v *visit) {
 		return
 	}
 	v.who = who
+	a.sessions.renewed(v, who.IDToken)
 	v.refreshed++
 	v.renewedAt = a.Now()
 }

@@ -28,18 +28,23 @@ type visit struct {
 	calls     []call   // newest answer of each door
 	problem   *problem // shown once
 	pending   pending  // what waits for a new sign-in
+
+	// Who it is at the broker; guarded by the lock of sessions.
+	subject string
+	sids    []string
 }
 
 // sessions are kept in memory under the hash of the cookie: what lies in memory
 // opens nothing.
 type sessions struct {
-	mu   sync.Mutex
-	byID map[[32]byte]*visit
-	now  func() time.Time
+	mu    sync.Mutex
+	byID  map[[32]byte]*visit
+	ended map[[32]byte]time.Time // by the broker, and not told yet
+	now   func() time.Time
 }
 
 func newSessions(now func() time.Time) *sessions {
-	return &sessions{byID: map[[32]byte]*visit{}, now: now}
+	return &sessions{byID: map[[32]byte]*visit{}, ended: map[[32]byte]time.Time{}, now: now}
 }
 
 // begin makes a session with a fresh id; an id that a browser brings is never adopted.
@@ -57,7 +62,7 @@ func (s *sessions) begin(who *identity) (id string) {
 		}
 		delete(s.byID, oldest)
 	}
-	s.byID[sha256.Sum256([]byte(id))] = &visit{who: who, began: s.now()}
+	s.byID[sha256.Sum256([]byte(id))] = &visit{who: who, began: s.now(), subject: who.Subject, sids: []string{sessionID(who.IDToken)}}
 	return id
 }
 

@@ -70,6 +70,10 @@ func (a *app) home(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	out := view{}
+	if id := a.cookies.get(r, a.cookies.session()); id != "" && a.sessions.endedElsewhere(id) {
+		out.Bye = "Your session ended at Handstamp, and Handstamp said so here."
+		a.cookies.set(w, a.cookies.session(), "", 0)
+	}
 	switch a.cookies.get(r, a.cookies.bye()) {
 	case "":
 	case byeBoth:

@@ -53,9 +53,8 @@ func (p *Persona) LogoutToken(user string, f Fault) (string, error) {
 }
 
 // BackchannelLogout signs a person out in every browser, as an administrator at the
-// vendor does, and tells the relying party. It returns the status of the answer. A nil
-// client is the standard one.
-func (p *Persona) BackchannelLogout(ctx context.Context, client *http.Client, user string) (int, error) {
+// vendor does, and tells the relying party. It returns the status of the answer.
+func (p *Persona) BackchannelLogout(ctx context.Context, user string) (int, error) {
 	token, err := p.LogoutToken(user, p.faults.Current())
 	if err != nil {
 		return 0, err
@@ -71,12 +70,28 @@ func (p *Persona) BackchannelLogout(ctx context.Context, client *http.Client, us
 	if uri == "" {
 		return 0, fmt.Errorf("no address was registered with SetBackchannelLogout")
 	}
-	return Deliver(ctx, client, uri, token)
+	return deliver(ctx, p.client, uri, token)
 }
 
-// Deliver posts a logout token (OIDC Back-Channel Logout §2.5) and returns the status
+// signOutEverywhere is the administrator's button on the page of BaseURL.
+func (p *Persona) signOutEverywhere(w http.ResponseWriter, r *http.Request) {
+	r.Body = http.MaxBytesReader(w, r.Body, maxBody)
+	u, ok := p.User(r.PostFormValue("user"))
+	if !ok {
+		p.showError(w, http.StatusBadRequest, "invalid_request", "There is no such person here.")
+		return
+	}
+	status, err := p.BackchannelLogout(r.Context(), u.ID)
+	if err != nil {
+		p.showError(w, http.StatusBadGateway, "logout_failed", "The app could not be told.")
+		return
+	}
+	p.showMessage(w, http.StatusOK, "Signed out everywhere", fmt.Sprintf("%s has no session here any more. The app was told, and answered %d.", u.Name, status))
+}
+
+// deliver posts a logout token (OIDC Back-Channel Logout §2.5) and returns the status
 // of the answer.
-func Deliver(ctx context.Context, client *http.Client, uri, token string) (int, error) {
+func deliver(ctx context.Context, client *http.Client, uri, token string) (int, error) {
 	if client == nil {
 		client = http.DefaultClient
 	}

@@ -3,8 +3,10 @@ package persona_test
 import (
 	"encoding/base64"
 	"encoding/json"
+	"io"
 	"net/http"
 	"net/http/httptest"
+	"net/url"
 	"strings"
 	"testing"
 
@@ -27,7 +29,7 @@ func TestAPersonaTellsTheRelyingPartyThatSomebodyIsSignedOut(t *testing.T) {
 	}))
 	defer rp.Close()
 	idp := persona.Start(t, persona.Okta, persona.Options{BackchannelLogoutURI: rp.URL})
-	status, err := idp.BackchannelLogout(t.Context(), nil, "alice")
+	status, err := idp.BackchannelLogout(t.Context(), "alice")
 	if err != nil || status != http.StatusNoContent {
 		t.Fatal(status, err)
 	}
@@ -36,7 +38,16 @@ func TestAPersonaTellsTheRelyingPartyThatSomebodyIsSignedOut(t *testing.T) {
 	if typ != "logout+jwt" || got["sub"] != alice.Subject || got["aud"] != idp.ClientID() || got["iss"] != idp.Issuer() || len(events) != 1 || got["nonce"] != nil {
 		t.Errorf("told with type %q: %v", typ, got)
 	}
-	if _, err := idp.BackchannelLogout(t.Context(), nil, "nobody"); err == nil {
+	resp, err := http.PostForm(idp.BaseURL()+"/persona/signout", url.Values{"user": {"alice"}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	page, err := io.ReadAll(resp.Body)
+	resp.Body.Close()
+	if err != nil || !strings.Contains(string(page), "answered 204") {
+		t.Errorf("the administrator's button: %s, %v", page, err)
+	}
+	if _, err := idp.BackchannelLogout(t.Context(), "nobody"); err == nil {
 		t.Error("somebody who is not there was signed out")
 	}
 }

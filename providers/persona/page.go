@@ -33,6 +33,7 @@ type pageData struct {
 	Host                string // where the sign-in leads to; "" on a page without a choice
 	Action              string
 	People              []pagePerson
+	SignOut             string // address that signs one of them out everywhere, or ""
 	Fields              []pageFact
 	FactsTitle          string
 	Facts               []pageFact
@@ -138,6 +139,11 @@ func (p *Persona) home(w http.ResponseWriter, _ *http.Request) {
 	for _, u := range p.Users() {
 		data.People = append(data.People, p.newPagePerson(u))
 	}
+	p.mu.Lock()
+	if p.backchannel != "" {
+		data.SignOut = p.prefix + signOutPath
+	}
+	p.mu.Unlock()
 	p.show(w, http.StatusOK, data)
 }
 

@@ -53,9 +53,10 @@ type Options struct {
 	ClientID     string // default "persona-client"
 	ClientSecret string // default "persona-secret"
 
-	RedirectURIs           []string // byte-equal; see also (*Persona).AllowRedirect
-	PostLogoutRedirectURIs []string // byte-equal; see also (*Persona).AllowPostLogoutRedirect
-	BackchannelLogoutURI   string   // see also (*Persona).SetBackchannelLogout
+	RedirectURIs           []string     // byte-equal; see also (*Persona).AllowRedirect
+	PostLogoutRedirectURIs []string     // byte-equal; see also (*Persona).AllowPostLogoutRedirect
+	BackchannelLogoutURI   string       // see also (*Persona).SetBackchannelLogout
+	HTTPClient             *http.Client // for BackchannelLogout; default: the standard one
 
 	Users []User           // default People(kind)
 	Now   func() time.Time // default time.Now
@@ -79,6 +80,7 @@ type Persona struct {
 	afterLeave map[string]bool
 
 	backchannel string // where the relying party takes logout tokens
+	client      *http.Client
 
 	users []User
 	state book
@@ -170,14 +172,16 @@ func (p *Persona) Handler() http.Handler {
 		mux.HandleFunc(p.prefix+path, p.door(EndSession, func(w http.ResponseWriter, r *http.Request) { p.signOut(w, r, read) }))
 	}
 	mux.HandleFunc(p.prefix+signInPath, p.door(SignInForm, p.signIn))
+	mux.HandleFunc("POST "+p.prefix+signOutPath, p.signOutEverywhere)
 	mux.HandleFunc(p.prefix+canaryPath, p.door(Canary, p.canary))
 	mux.HandleFunc(p.prefix+"/{$}", p.home)
 	return mux
 }
 
 const (
-	signInPath = "/persona/signin"
-	canaryPath = "/persona/canary"
+	signInPath  = "/persona/signin"
+	signOutPath = "/persona/signout" // an administrator's button
+	canaryPath  = "/persona/canary"
 )
 
 // CanaryURL is an address of this persona that no correct relying party opens.
@@ -202,6 +206,7 @@ func build(v vendor, o Options) *Persona {
 		redirects:    map[string]bool{},
 		afterLeave:   map[string]bool{},
 		backchannel:  o.BackchannelLogoutURI,
+		client:       o.HTTPClient,
 		users:        slices.Clone(o.Users),
 	}
 	if u, err := url.Parse(p.base); err == nil {
