@@ -57,6 +57,9 @@ func dev(ctx context.Context, o devOptions, out, errOut io.Writer) (err error) {
 	} else if err := os.MkdirAll(o.data, 0o700); err != nil {
 		return err
 	}
+	if o.walk && o.at == ownSlug {
+		return errors.New("--walk signs in at a pretend provider: google, okta or auth0")
+	}
 	if o.walk {
 		o.port = 0
 	}
@@ -96,6 +99,7 @@ func (v *village) announce(out io.Writer, asJSON bool) error {
 	for _, p := range v.upstreams {
 		fmt.Fprintf(w, "%s\t%s\tpretend %s\n", p.slug, p.persona.Issuer(), p.persona.Title())
 	}
+	fmt.Fprintf(w, "password\t%s\tof %s, whom the broker knows by itself, for this run\n", v.password, resident)
 	fmt.Fprintf(w, "data\t%s\t\n", v.data)
 	if v.tls {
 		fmt.Fprintf(w, "ca\t%s\ttrust it in your browser for this run only\n", v.caFile)

@@ -27,6 +27,7 @@ import (
 // `serve` runs; only its settings and its neighbours are pretend.
 type village struct {
 	issuer, app, api string
+	password         string // of the resident, for this run
 	appSecret        string
 	bffSecret        string
 	upstreams        []upstream
@@ -152,6 +153,9 @@ func (v *village) build(ctx context.Context) error {
 	if v.house, err = openHouse(ctx, cfg, v.log, hosts); err != nil {
 		return err
 	}
+	if err := v.settle(ctx); err != nil {
+		return err
+	}
 	v.at("broker").handler = v.house.broker
 	if v.client, err = providers.NewClient(providers.ClientOptions{CAFile: v.caFile, AllowLoopback: true, Hosts: hosts}); err != nil {
 		return err
@@ -175,6 +179,7 @@ func (v *village) buildNeighbours(upstreamSecret string) error {
 		v.upstreams = append(v.upstreams, upstream{n.slug, p})
 		buttons = append(buttons, app.Provider{Slug: n.slug, Title: p.Title()})
 	}
+	buttons = append(buttons, app.Provider{Slug: ownSlug, Title: "Password (local)"})
 	var err error
 	v.at("app").handler, err = app.New(app.Config{Issuer: v.issuer, ClientID: "web", ClientSecret: v.appSecret, BaseURL: v.app, APIURL: v.api, Resource: v.api,
 		Scopes: strings.Fields("openid profile email groups offline_access items:read items:write"), Providers: buttons, HTTPClient: v.client})
@@ -231,6 +236,7 @@ func (v *village) directory() map[string]any {
 		upstreams[p.slug] = p.persona.Issuer()
 	}
 	out := map[string]any{"issuer": v.issuer, "app": v.app, "api": v.api, "bff": v.at("bff").url, "spa": v.at("spa").url, "upstreams": upstreams, "data": v.data, "client_id": "web", "client_secret": v.appSecret}
+	out["resident"] = map[string]string{"username": resident, "password": v.password}
 	if v.tls {
 		out["ca_file"], out["hosts"] = v.caFile, strings.Fields(v.names())
 	}
