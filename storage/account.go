@@ -12,12 +12,12 @@ import (
 
 // Access is one live refresh token family: an app that comes back without the person.
 type Access struct {
-	ClientID, ProviderID            string
-	Scopes                          []string
-	Offline                         bool   // survives sign-out
-	IP, Device                      string // where the person was when the app got it
-	FirstIP                         string // who redeemed the code: for a web app its server
-	StartedAt, LastUsedAt, ExpireAt time.Time
+	ClientID, ProviderID             string
+	Scopes                           []string
+	Offline                          bool   // survives sign-out
+	IP, Device                       string // where the person was when the app got it
+	FirstIP                          string // who redeemed the code: for a web app its server
+	StartedAt, LastUsedAt, ExpiresAt time.Time
 }
 
 // Consent is what a person agreed to give a client at a redirect host.
@@ -36,7 +36,7 @@ func (d *DB) AccessOf(ctx context.Context, userID string) ([]Access, error) {
 	err := each(ctx, d.engine.reader(), func(row scanner) error {
 		var a Access
 		err := row.Scan(&a.ClientID, &a.ProviderID, list{&a.Scopes}, &a.Offline, &a.IP, &a.Device, &a.FirstIP,
-			when{&a.StartedAt}, when{&a.LastUsedAt}, when{&a.ExpireAt})
+			when{&a.StartedAt}, when{&a.LastUsedAt}, when{&a.ExpiresAt})
 		out = append(out, a)
 		return err
 	}, `SELECT g.client_id, g.provider_id, g.scopes, f.offline, g.ip, g.device, f.first_ip, f.created_at, f.rotated_at, f.idle_at

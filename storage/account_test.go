@@ -36,7 +36,7 @@ func TestS11_APersonSeesWhereTheyAreSignedInAndWhoComesBack(t *testing.T) {
 			t.Fatalf("access: %+v", access)
 		}
 		if a := access[0]; a.ClientID != "web" || a.IP != "198.51.100.7" || a.Device != "Firefox on Linux" || a.FirstIP != "203.0.113.9" || !a.Offline ||
-			!a.StartedAt.Equal(began) || !a.LastUsedAt.Equal(b.clock.Now()) || !a.ExpireAt.After(b.clock.Now()) || !slices.Equal(a.Scopes, g.Scopes) {
+			!a.StartedAt.Equal(began) || !a.LastUsedAt.Equal(b.clock.Now()) || !a.ExpiresAt.After(b.clock.Now()) || !slices.Equal(a.Scopes, g.Scopes) {
 			t.Errorf("access: %+v", a)
 		}
 		ids, err := b.Identities(t.Context(), s.UserID)
