@@ -7,6 +7,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 
@@ -16,6 +17,19 @@ import (
 
 // docs_test.go holds what pages say about the repository; here is what they show: Go
 // programs, settings files, and what commands print.
+
+// A block of commands says what becomes of it (CONTRIBUTING.md), so that none is forgotten.
+func TestEveryCommandBlockOfThePagesIsMarked(t *testing.T) {
+	marks := []string{"sh", "sh background", "sh elsewhere"}
+	others := []string{"", "text", "go", "yaml", "json", "js", "html", "http", "nginx", "ini", "csv", "diff"}
+	for _, p := range pages(t) {
+		for _, c := range p.code {
+			if !slices.Contains(marks, c.info) && !slices.Contains(others, c.info) {
+				t.Errorf("%s: a block is marked %q: commands are %q, and what is none is text", p.path, c.info, marks)
+			}
+		}
+	}
+}
 
 // A Go program on a page is compiled where a reader of the page would put it: in a
 // folder of its own that imports ours.
