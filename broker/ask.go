@@ -20,8 +20,10 @@ import (
 // askPerson shows a provider's form on a page of ours. What the form needs travels in
 // this tab's sealed cookie, with a value that is good for one answer.
 func (b *Broker) askPerson(c *gin.Context, v *visit, tx *session.Transaction, ask *providers.Ask) error {
-	tx.Stage, tx.Nonce, tx.Verifier = session.Ask, "", "" // nothing goes upstream
-	tx.Token, tx.Keep = oauth.NewSecret(), ask.Keep
+	tx.Stage, tx.Token, tx.Keep = session.Ask, oauth.NewSecret(), ask.Keep
+	if tx.Keep != "" { // nothing goes upstream: what would have is room for it in the cookie
+		tx.Nonce, tx.Verifier = "", ""
+	}
 	if err := b.jar.Put(c.Writer, c.Request, tx); err != nil {
 		return back(v.request, oauth.E(oauth.InvalidRequest, "the request is too large").Because(err))
 	}

@@ -13,6 +13,12 @@ type village struct {
 	BFF, SPA               string
 	CAFile                 string `json:"ca_file"`
 	Hosts                  []string
+	Resident               resident // whom the broker knows by a password
+}
+
+type resident struct {
+	Username string `json:"username"`
+	Password string `json:"password"`
 }
 
 func dev(t *testing.T, flags ...string) village {
@@ -41,7 +47,7 @@ func walkAsAPerson(t *testing.T, v village, name string) {
 	npm(t, "playwright-core")
 	part(t, "chromium", version(t, need(t, "chromium", "chromium-browser", "google-chrome"), "--version"))
 	shots := filepath.Join(shotsDir(t), name)
-	settings := map[string]any{"app": v.App, "issuer": v.Issuer, "shots": shots}
+	settings := map[string]any{"app": v.App, "issuer": v.Issuer, "shots": shots, "resident": v.Resident}
 	if v.CAFile != "" {
 		settings["caFile"] = v.CAFile
 		settings["resolve"] = "MAP *.test 127.0.0.1"
@@ -109,6 +115,9 @@ func judge(t *testing.T, v village, happened map[string]string) {
 		{"emptied the shelf with a young sign-in", "200"},
 		{"signed in without JavaScript", "Alice Acme"},
 		{"signed out without JavaScript", "signed out"},
+		{"mistyped the password", "do not fit together"},
+		{"found the name still there", v.Resident.Username},
+		{"signed in with a password", "Dana Doorkeeper"},
 	} {
 		if saw, ok := happened[want.did]; !ok || !strings.Contains(saw, want.saw) {
 			t.Errorf("%s: saw %q, want %q", want.did, saw, want.saw)

@@ -47,6 +47,7 @@ func (d *DB) Invitation(ctx context.Context, hash []byte) (*Account, error) {
 // one link the first wins; the others get ErrNotFound.
 func (d *DB) AcceptInvitation(ctx context.Context, a Actor, hash []byte, password string) error {
 	defer d.wake()
+	defer d.wake()
 	_, err := write(ctx, d, "accept invitation", func(ctx context.Context, q runner) (none struct{}, err error) {
 		var providerID, subject string
 		err = q.QueryRowContext(ctx, `UPDATE invitations SET used_at = $1 WHERE hash = $2 AND used_at = 0 AND expires_at > $1

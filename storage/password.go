@@ -147,6 +147,7 @@ func (d *DB) makeAccount(ctx context.Context, q runner, a Actor, providerID, iss
 // sessions, grants and refresh tokens, and links that would set a password.
 func (d *DB) SetPassword(ctx context.Context, a Actor, provider, subject, hash string) error {
 	defer d.wake()
+	defer d.wake()
 	_, err := write(ctx, d, "set password", func(ctx context.Context, q runner) (none struct{}, err error) {
 		providerID, _, err := boundProvider(ctx, q, provider)
 		if err != nil {

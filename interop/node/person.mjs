@@ -172,5 +172,25 @@ await plain.waitForSelector('#bye');
 say({ did: 'signed out without JavaScript', saw: await plain.locator('#bye').innerText() });
 await plain.context().close();
 
+// 8. With a password of the house: one slip, then the right one.
+const dana = await visitor();
+await dana.goto(`${settings.app}/`);
+await dana.click('#sign-in');
+await dana.click('#provider-local');
+await dana.waitForSelector('#password');
+await look(dana, '14-password');
+await dana.fill('#username', settings.resident.username);
+await dana.fill('#password', `${settings.resident.password}!`);
+await dana.click('#go-on');
+await dana.waitForSelector('#problem');
+say({ did: 'mistyped the password', saw: await textOf(dana, '#problem') });
+await look(dana, '15-password-again');
+say({ did: 'found the name still there', saw: await dana.inputValue('#username') });
+await dana.fill('#password', settings.resident.password);
+await dana.keyboard.press('Enter');
+await dana.waitForURL(`${settings.app}/`);
+say({ did: 'signed in with a password', saw: await textOf(dana, '#who-title') });
+await dana.context().close();
+
 await browser.close();
 say({ done: true, complaints });
