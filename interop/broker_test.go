@@ -1,13 +1,17 @@
 package interop
 
 import (
+	"context"
 	"crypto/rand"
 	"fmt"
 	"net/http"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strings"
 	"testing"
+
+	"github.com/coreos/go-oidc/v3/oidc"
 )
 
 // binary is the product as it is shipped, built once for all tests.
@@ -44,6 +48,28 @@ type broker struct {
 	issuer string
 	secret string // of every app that has one
 	app    string // where the app under test is registered, without a slash at its end
+	ca     *authority
+}
+
+// client trusts the broker's certificate, where it has one.
+func (b *broker) client() *http.Client {
+	if b.ca == nil {
+		return http.DefaultClient
+	}
+	return b.ca.client
+}
+
+// context is the broker's client for libraries that take it from there.
+func (b *broker) context() context.Context {
+	return oidc.ClientContext(context.Background(), b.client())
+}
+
+// browser is a new one that trusts the broker's certificate.
+func (b *broker) browser(t *testing.T) *browser {
+	t.Helper()
+	me := newBrowser(t)
+	me.client.Transport = b.client().Transport
+	return me
 }
 
 // Addresses of the two APIs in testdata/handstamp.yaml.
@@ -59,6 +85,7 @@ type plan struct {
 	issuer, app                       string
 	appSecret, upstreamSecret         string
 	upstreamIssuer                    map[string]string // by slug
+	ca                                *authority        // over https, where there is one
 }
 
 func newPlan(t *testing.T) *plan {
@@ -98,10 +125,21 @@ func (p *plan) serve() *broker {
 		"APP_SECRET=" + p.appSecret, "UPSTREAM_SECRET=" + p.upstreamSecret,
 		"GOOGLE=" + p.upstreamIssuer["google"], "OKTA=" + p.upstreamIssuer["okta"], "AUTH0=" + p.upstreamIssuer["auth0"],
 	}
-	b := &broker{issuer: p.issuer, secret: p.appSecret, app: p.app}
-	b.process = start(p.t, ".", env, binary, "serve", "-c", "testdata/handstamp.yaml")
-	b.answers(p.t, http.DefaultClient, p.issuer+"/readyz")
+	b := &broker{issuer: p.issuer, secret: p.appSecret, app: p.app, ca: p.ca}
+	settings := "testdata/handstamp.yaml"
+	if p.ca != nil {
+		settings = p.ca.settings(p.t, settings)
+	}
+	b.process = start(p.t, ".", env, binary, "serve", "-c", settings)
+	b.answers(p.t, b.client(), p.issuer+"/readyz")
 	return b
+}
+
+// overTLS gives the broker a certificate of an authority that nobody knows yet, as a company's own is.
+func (p *plan) overTLS() {
+	p.t.Helper()
+	p.ca = newAuthority(p.t)
+	p.issuer = "https" + strings.TrimPrefix(p.issuer, "http")
 }
 
 // brokerWithOkta is the broker with one certified upstream that knows groups: enough for every test that is about apps.

@@ -16,7 +16,8 @@ import (
 // It says what Chromium says about where a request comes from (Sec-Fetch-*, Origin), since servers judge by it.
 type browser struct {
 	client *http.Client
-	stop   string // an address that nobody serves: a redirect there ends the journey, as an app's own handler would
+	stop   string     // an address that nobody serves: a redirect there ends the journey, as an app's own handler would
+	trail  []*url.URL // every address that it asked for
 }
 
 func newBrowser(t *testing.T) *browser {
@@ -55,6 +56,7 @@ func (b *browser) follow(t *testing.T, req *http.Request, site string) *page {
 		if b.stop != "" && strings.HasPrefix(req.URL.String(), b.stop) {
 			return &page{b: b, url: req.URL}
 		}
+		b.trail = append(b.trail, req.URL)
 		req.Header.Set("Accept", "text/html,application/xhtml+xml")
 		req.Header.Set("User-Agent", "Mozilla/5.0 (interop)")
 		req.Header.Set("Sec-Fetch-Mode", "navigate")
@@ -117,6 +119,11 @@ func clickable(words string) func(*html.Node) bool {
 	return func(n *html.Node) bool {
 		return (n.Data == "button" || n.Data == "a") && strings.Contains(text(n), words)
 	}
+}
+
+// exactly accepts a button whose words are these and no more.
+func exactly(words string) func(*html.Node) bool {
+	return func(n *html.Node) bool { return n.Data == "button" && text(n) == words }
 }
 
 // click follows a link or submits the form of a button, as Chromium would.

@@ -17,17 +17,18 @@ type goApp struct {
 	config   oauth2.Config
 	provider *oidc.Provider
 	browser  *browser
+	ctx      context.Context // carries the client that trusts the broker
 }
 
 // newGoApp sets up a client of testdata/handstamp.yaml with what discovery says.
 func newGoApp(t *testing.T, b *broker, clientID, secret, redirect string, scopes ...string) *goApp {
 	t.Helper()
 	part(t, "go-oidc", moduleVersion(t, "github.com/coreos/go-oidc/v3"))
-	provider, err := oidc.NewProvider(context.Background(), b.issuer)
+	provider, err := oidc.NewProvider(b.context(), b.issuer)
 	if err != nil {
 		t.Fatalf("discover the broker: %v", err)
 	}
-	app := &goApp{provider: provider, browser: newBrowser(t)}
+	app := &goApp{provider: provider, browser: b.browser(t), ctx: b.context()}
 	app.browser.stop = redirect
 	app.config = oauth2.Config{ClientID: clientID, ClientSecret: secret, Endpoint: provider.Endpoint(), RedirectURL: redirect, Scopes: scopes}
 	return app
@@ -70,7 +71,7 @@ func (a *goApp) login(t *testing.T, slug, person string, more ...oauth2.AuthCode
 	if back.Get("iss") != meta.Issuer {
 		t.Errorf("iss in the answer: got %q, want %q", back.Get("iss"), meta.Issuer)
 	}
-	token, err := a.config.Exchange(context.Background(), back.Get("code"), oauth2.VerifierOption(verifier))
+	token, err := a.config.Exchange(a.ctx, back.Get("code"), oauth2.VerifierOption(verifier))
 	if err != nil {
 		t.Fatalf("redeem the code: %v", err)
 	}
@@ -88,7 +89,7 @@ func (a *goApp) login(t *testing.T, slug, person string, more ...oauth2.AuthCode
 func (a *goApp) read(t *testing.T, token *oauth2.Token) *login {
 	t.Helper()
 	raw, _ := token.Extra("id_token").(string)
-	id, err := a.provider.Verifier(&oidc.Config{ClientID: a.config.ClientID}).Verify(context.Background(), raw)
+	id, err := a.provider.Verifier(&oidc.Config{ClientID: a.config.ClientID}).Verify(a.ctx, raw)
 	if err != nil {
 		t.Fatalf("verify the ID token: %v", err)
 	}
@@ -102,7 +103,7 @@ func (a *goApp) read(t *testing.T, token *oauth2.Token) *login {
 // userinfo asks /userinfo and returns all that it says.
 func (a *goApp) userinfo(t *testing.T, token *oauth2.Token) map[string]any {
 	t.Helper()
-	info, err := a.provider.UserInfo(context.Background(), oauth2.StaticTokenSource(token))
+	info, err := a.provider.UserInfo(a.ctx, oauth2.StaticTokenSource(token))
 	if err != nil {
 		t.Fatalf("userinfo: %v", err)
 	}

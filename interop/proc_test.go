@@ -147,13 +147,13 @@ func (p *process) until(t *testing.T, what string, holds func() bool) {
 }
 
 // node runs one of our Node programs with its settings as the only argument.
-func node(t *testing.T, program string, settings any) *process {
+func node(t *testing.T, program string, settings any, env ...string) *process {
 	t.Helper()
 	b, err := json.Marshal(settings)
 	if err != nil {
 		t.Fatal(err)
 	}
-	p := start(t, "node", []string{"NODE_NO_WARNINGS=1"}, need(t, "node"), program, string(b))
+	p := start(t, "node", append(env, "NODE_NO_WARNINGS=1"), need(t, "node"), program, string(b))
 	p.name = "node/" + program
 	return p
 }

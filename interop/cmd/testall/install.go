@@ -22,6 +22,9 @@ var tools = []tool{
 	{"a person's walk and the app in the page", []string{"/usr/bin/chromium", "/usr/bin/chromium-browser", "/usr/bin/google-chrome"}, "chromium"},
 	{"the protected page", []string{"/usr/sbin/apache2"}, "apache2-bin"}, // the server without the service: nothing is left running
 	{"the protected page", []string{"/usr/lib/apache2/modules/mod_auth_openidc.so"}, "libapache2-mod-auth-openidc"},
+	{"the agent that keeps a person's tokens", []string{"/usr/bin/oidc-agent"}, "oidc-agent-cli"},
+	{"the API in Python", []string{"/usr/lib/python3/dist-packages/jwt/__init__.py"}, "python3-jwt"},
+	{"the API in Python", []string{"/usr/lib/python3/dist-packages/cryptography/__init__.py"}, "python3-cryptography"},
 	{"the race detector", []string{"/usr/bin/gcc", "/usr/bin/cc", "/usr/bin/clang"}, "gcc libc6-dev"},
 }
 
