@@ -12,16 +12,16 @@ import (
 	"testing"
 )
 
-// mod_auth_openidc is a certified client that administrators put in front of pages which know nothing of logins.
-// It is somebody else's app to the broker, so a person is asked first whether it may know who they are.
-func TestModAuthOpenIDCProtectsAPage(t *testing.T) {
-	apache, modules := need(t, "apache2"), "/usr/lib/apache2/modules"
+// apache puts mod_auth_openidc in front of a page, as the broker's client of that name. It is a certified client that administrators
+// put in front of pages which know nothing of logins.
+func apache(t *testing.T, b *broker) {
+	t.Helper()
+	program, modules := need(t, "apache2"), "/usr/lib/apache2/modules"
 	if _, err := os.Stat(filepath.Join(modules, "mod_auth_openidc.so")); err != nil {
 		t.Fatalf("libapache2-mod-auth-openidc is not installed; `make test` installs it on Debian: %v", err)
 	}
 	part(t, "mod_auth_openidc", debianVersion(t, "libapache2-mod-auth-openidc"))
 
-	b := brokerWithOkta(t)
 	dir := t.TempDir()
 	write(t, filepath.Join(dir, "www/index.html"), `public`)
 	write(t, filepath.Join(dir, "www/protected/index.html"), `hello <!--#echo var="REMOTE_USER" -->, <!--#echo var="OIDC_CLAIM_name" -->`)
@@ -29,7 +29,7 @@ func TestModAuthOpenIDCProtectsAPage(t *testing.T) {
 	if err := os.Mkdir(filepath.Join(dir, "cache"), 0o700); err != nil {
 		t.Fatal(err)
 	}
-	argv := []string{apache, "-f", abs(t, "testdata/httpd.conf"), "-DFOREGROUND"}
+	argv := []string{program, "-f", abs(t, "testdata/httpd.conf"), "-DFOREGROUND"}
 	if os.Getuid() == 0 { // Apache's workers run as somebody else, who must be able to read and to keep sessions
 		argv = append(argv, "-C", "User www-data", "-C", "Group www-data")
 		openTo(t, dir, "www-data")
@@ -43,7 +43,12 @@ func TestModAuthOpenIDCProtectsAPage(t *testing.T) {
 		}
 	})
 	httpd.answers(t, http.DefaultClient, b.app+"/")
+}
 
+// It is somebody else's app to the broker, so a person is asked first whether it may know who they are.
+func TestModAuthOpenIDCProtectsAPage(t *testing.T) {
+	b := brokerWithOkta(t)
+	apache(t, b)
 	me := newBrowser(t)
 	wiki := me.open(t, b.app+"/protected/").signIn(t, "Alice Acme")
 	if wiki.status != http.StatusOK || !strings.Contains(wiki.body, "hello alice@acme.example, Alice Acme") {

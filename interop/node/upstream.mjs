@@ -77,6 +77,7 @@ const provider = new Provider(as.issuer, {
     client_secret: settings.clientSecret,
     redirect_uris: settings.redirectURIs,
     post_logout_redirect_uris: settings.postLogoutRedirectURIs ?? [],
+    ...(settings.backchannelLogoutURI && { backchannel_logout_uri: settings.backchannelLogoutURI, backchannel_logout_session_required: true }),
     grant_types: ['authorization_code', 'refresh_token'],
     response_types: ['code'],
     token_endpoint_auth_method: settings.authMethod ?? 'client_secret_basic',
@@ -88,7 +89,10 @@ const provider = new Provider(as.issuer, {
   routes: as.routes,
   pkce: { required: () => true },
   rotateRefreshToken: () => true,
-  features: { devInteractions: { enabled: false }, rpInitiatedLogout: { enabled: as.endSession }, revocation: { enabled: true } },
+  features: { devInteractions: { enabled: false }, rpInitiatedLogout: { enabled: as.endSession }, revocation: { enabled: true },
+    backchannelLogout: { enabled: Boolean(settings.backchannelLogoutURI) } },
+  // Left to itself it calls nobody on this machine, which is right everywhere but in a test.
+  fetch: (url, { dispatcher, ...options }) => globalThis.fetch(url, options),
   interactions: { policy: prompts, url: (ctx, interaction) => `${as.mount ?? ''}/interaction/${interaction.uid}` },
   cookies: { keys: ['only for a test'] },
   ttl: { Interaction: 600, Session: 3600, Grant: 3600, AccessToken: 300, IdToken: 300 },
@@ -123,6 +127,7 @@ async function interact(req, res) {
   await provider.interactionFinished(req, res, answer, { mergeWithLastSubmission: false });
 }
 
+provider.on('backchannel.error', (ctx, err) => console.error(`the broker was not told of a logout: ${err}`));
 const answer = provider.callback();
 createServer((req, res) => {
   req.originalUrl = req.url;
