@@ -24,7 +24,7 @@ const goodPassword = "stamped at the front door"
 
 // withLocal gives the kit a provider of kind local, trusted for acme.example.
 func withLocal(d *directory.Document) {
-	d.Providers = append(d.Providers, directory.Provider{Slug: "local", Kind: "local", EmailDomains: []string{"acme.example"}, Signup: directory.SignupExisting})
+	d.Providers = append(d.Providers, directory.Provider{Slug: "local", Kind: "local", EmailDomains: []string{"acme.example"}})
 }
 
 // member makes an account with goodPassword.

@@ -23,6 +23,7 @@ func TestAProviderOfPasswordsNeedsNothingAndTakesNoUpstreamSettings(t *testing.T
 		{"client_secret: '${X_SECRET}'", "providers[0].client_secret", "means nothing to kind local"},
 		{"scopes: [openid]", "providers[0].scopes", "means nothing to kind local"},
 		{"params: {a: b}", "providers[0].params", "means nothing to kind local"},
+		{"signup: automatic", "providers[0].signup", "by signing in"},
 		{"min_password: 4", "providers[0].min_password", "must be between 8 and 64"},
 		{"min_password: many", "providers[0].min_password", "wants a whole number"},
 		{"min_password: [12]", "providers[0].min_password", "wants a whole number"},

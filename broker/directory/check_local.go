@@ -21,7 +21,10 @@ func (c *compiler) providerOfOwnBook(p *Provider, at report) {
 			at.at(foreign.key).say(foreign.key+" means nothing to kind "+p.Kind+", which has no upstream", "remove it")
 		}
 	}
-	p.UserInfo = UserInfoAuto
+	if p.Signup == SignupAutomatic {
+		at.at("signup").say("nobody makes an account at kind "+p.Kind+" by signing in", "remove it; handstamp users makes and invites people")
+	}
+	p.UserInfo, p.Signup = UserInfoAuto, SignupExisting
 }
 
 // clientPassword checks the permission to send people's passwords, and adds the grant.
