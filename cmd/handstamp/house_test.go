@@ -37,6 +37,7 @@ var floors = map[string]struct {
 	"storage/storagetest":    {floor: 2},
 	"broker":                 {floor: 3},
 	"configs":                {floor: 4},
+	"examples":               {floor: 5},
 	"examples/app":           {floor: 4},
 	"examples/api":           {floor: 4},
 	"examples/shelf":         {floor: 3},
