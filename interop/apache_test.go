@@ -58,18 +58,6 @@ func TestModAuthOpenIDCProtectsAPage(t *testing.T) {
 		t.Errorf("a page for a group that Alice is not in answered %d", managers.status)
 	}
 
-	// Back-Channel Logout 1.0 §2.5: signed out here, by no doing of Apache or its cookies, the page closes. Another browser's stays open.
-	other := newBrowser(t)
-	if page := other.open(t, b.app+"/protected/").signIn(t, "Alice Acme"); !strings.Contains(page.body, "hello") {
-		t.Fatalf("the second login ended at %s with %d:\n%s", page.url, page.status, page.body)
-	}
-	signOutHere(t, b, me)
-	httpd.until(t, "it takes the logout token", func() bool { return !strings.Contains(me.open(t, b.app+"/protected/").body, "hello") })
-	if page := other.open(t, b.app+"/protected/"); !strings.Contains(page.body, "hello") {
-		t.Errorf("a session that nobody ended was ended, too: %s %d", page.url, page.status)
-	}
-	me = other
-
 	// Signing out there signs out here: mod_auth_openidc sends the person to our end_session_endpoint with the ID token.
 	end := me.open(t, b.app+"/protected/redirect_uri?logout="+strings.ReplaceAll(b.app+"/bye", ":", "%3A"))
 	if next := end.find(byID("sign-out")); next != nil {
