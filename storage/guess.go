@@ -47,8 +47,21 @@ var guessBudget int64 = 100_000
 type guessKey struct {
 	key    string
 	free   int64
+	first  time.Duration // the wait after the first failure that is not free
 	window time.Duration
 	before int64 // until, as it was before this try
+}
+
+// wait is what so many failures cost.
+func (c guessKey) wait(failures int64) time.Duration {
+	over := failures - c.free
+	switch {
+	case over <= 0:
+		return 0
+	case over > 6:
+		return longestWait
+	}
+	return min(longestWait, c.first<<(over-1))
 }
 
 const (
@@ -67,9 +80,9 @@ func (t Try) keys() (counters [4]guessKey, known string) {
 	who := t.Provider + "\x00" + t.Login
 	return [4]guessKey{
 		siege:     {key: guessHash("account", who), window: siegeEnds},
-		byAddress: {key: guessHash("address", address), free: freeAddress, window: forgetAfter},
-		byNetwork: {key: guessHash("network", network), free: freeNetwork, window: forgetAfter},
-		here:      {key: guessHash(step, who, network), free: freeHere, window: forgetAfter},
+		byAddress: {key: guessHash("address", address), free: freeAddress, first: time.Second, window: forgetAfter},
+		byNetwork: {key: guessHash("network", network), free: freeNetwork, first: time.Second, window: forgetAfter},
+		here:      {key: guessHash(step, who, network), free: freeHere, first: time.Second, window: forgetAfter},
 	}, guessHash("known", who, network)
 }
 
@@ -148,22 +161,13 @@ func (d *DB) countTry(ctx context.Context, q runner, a Actor, t Try, in *Tried) 
 	if err != nil {
 		return err
 	}
-	free, first := in.counters[here].free, time.Second
 	if failures[siege] > besieged && !known {
-		free, first = 1, longestWait
+		in.counters[here].free, in.counters[here].first = 1, longestWait
 	}
-	in.counters[here].free = free
 	for i, c := range in.counters {
-		over := failures[i] - c.free
-		if i == siege || over <= 0 {
+		wait := c.wait(failures[i])
+		if i == siege || wait == 0 {
 			continue
-		}
-		wait := longestWait
-		if i != here {
-			first = time.Second
-		}
-		if over < 7 {
-			wait = min(wait, first<<(over-1))
 		}
 		if _, err := q.ExecContext(ctx, `UPDATE guesses SET until = $2 WHERE key = $1`, c.key, now+wait.Microseconds()); err != nil {
 			return err

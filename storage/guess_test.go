@@ -96,7 +96,12 @@ func TestI10_AnAttackerEverywhereLocksNobodyOut(t *testing.T) {
 		if b.audited(storage.AuditGuessing) != 1 {
 			t.Errorf("the audit tells of it %d times", b.audited(storage.AuditGuessing))
 		}
-		if wait := b.fails(try("alice", "198.51.100.1")); wait > 0 {
+		b.fails(try("alice", "198.51.100.77"))
+		b.fails(try("alice", "198.51.100.77"))
+		if wait := b.fails(try("alice", "198.51.100.77")); wait != time.Minute {
+			t.Errorf("while alice is besieged, a network that failed twice waits %s", wait)
+		}
+		if wait := b.fails(try("alice", "198.51.101.1")); wait > 0 {
 			t.Errorf("alice in a new place waits %s at her first try", wait)
 		}
 		for i := range 5 {
