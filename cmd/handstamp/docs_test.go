@@ -1,10 +1,14 @@
 package main
 
 import (
+	"encoding/json"
+	"fmt"
 	"go/ast"
 	"go/parser"
 	"go/token"
 	"io/fs"
+	"log/slog"
+	"net/http/httptest"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -264,5 +268,40 @@ func TestNoPageNamesAPathOfOneMachine(t *testing.T) {
 	}
 	if !ofOneMachine.MatchString("see `/home/alice/handstamp`") || ofOneMachine.MatchString("https://example.com/home/ and docs/root/") {
 		t.Error("the test itself sees wrongly")
+	}
+}
+
+// What discovery offers, the page about the specifications tells.
+func TestThePageOfSpecificationsNamesWhatDiscoveryOffers(t *testing.T) {
+	dir := t.TempDir()
+	path := filepath.Join(dir, "handstamp.yaml")
+	write(t, path, fmt.Sprintf(settings, filepath.Join(dir, "book.db"), "https://idp.example", "Web"))
+	h, err := openTestHouse(t, path, slog.New(slog.DiscardHandler))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer h.Close()
+	w := httptest.NewRecorder()
+	h.broker.ServeHTTP(w, httptest.NewRequest("GET", h.cfg.Issuer+"/.well-known/openid-configuration", nil))
+	var offered map[string]any
+	if err := json.Unmarshal(w.Body.Bytes(), &offered); err != nil {
+		t.Fatalf("%v: %s", err, w.Body)
+	}
+	spec, err := os.ReadFile(filepath.Join(root, "docs/spec.md"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	seen := 0
+	for _, list := range []string{"grant_types_supported", "response_modes_supported", "token_endpoint_auth_methods_supported", "prompt_values_supported", "scopes_supported"} {
+		values, _ := offered[list].([]any)
+		for _, v := range values {
+			seen++
+			if !strings.Contains(string(spec), "`"+v.(string)+"`") {
+				t.Errorf("docs/spec.md does not name %s of %s", v, list)
+			}
+		}
+	}
+	if seen < 15 {
+		t.Errorf("discovery offers only %d things: %s", seen, w.Body)
 	}
 }
