@@ -43,7 +43,6 @@ var floors = map[string]struct {
 	"examples/shelf":         {floor: 3},
 	"examples/bff":           {floor: 4},
 	"examples/spa":           {floor: 4},
-	"examples/story":         {floor: 5},
 	"examples/app/cmd":       {floor: 5},
 	"examples/api/cmd":       {floor: 5},
 	"examples/bff/cmd":       {floor: 5},
