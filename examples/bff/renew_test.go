@@ -2,12 +2,15 @@ package bff
 
 import (
 	"context"
+	"errors"
 	"net/http"
 	"strings"
 	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
+
+	"golang.org/x/oauth2"
 )
 
 func TestAnOldAccessTokenIsRenewedBehindTheScenes(t *testing.T) {
@@ -53,23 +56,25 @@ func TestManyRequestsShareOneRefresh(t *testing.T) {
 func TestWhoeverWaitsForARefreshSharesItsOutcomeAndMayGoAway(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		let, asked := make(chan struct{}), 0
-		client := &http.Client{Transport: transport(func(*http.Request) (*http.Response, error) {
+		client := &http.Client{Transport: transport(func(r *http.Request) (*http.Response, error) {
 			asked++
-			<-let
-			return nil, context.DeadlineExceeded
+			select {
+			case <-let:
+				return nil, errors.New("the broker is away")
+			case <-r.Context().Done():
+				return nil, r.Context().Err()
+			}
 		})}
-		a := &app{Config: Config{HTTPClient: client, Now: time.Now, Logger: quiet}, broker: newBroker(Config{Issuer: "https://login.example", HTTPClient: client, Now: time.Now}), sessions: newSessions(time.Now)}
+		a := &app{Config: Config{HTTPClient: client, Now: time.Now, Logger: quiet}, sessions: newSessions(time.Now)}
+		a.broker = newBroker(a.Config)
+		a.broker.known = &metadata{oauth: oauth2.Config{Endpoint: oauth2.Endpoint{TokenURL: "https://login.example/token", AuthStyle: oauth2.AuthStyleInHeader}}}
 		s := &session{tokens: &tokens{refresh: "r"}}
 		outcomes := make(chan error, 3)
 		ctx, leave := context.WithCancel(t.Context())
-		for i := range 3 {
-			go func() {
-				mine := t.Context()
-				if i == 0 {
-					mine = ctx
-				}
-				outcomes <- a.renew(mine, s)
-			}()
+		go func() { outcomes <- a.renew(ctx, s) }()
+		synctest.Wait()
+		for range 2 {
+			go func() { outcomes <- a.renew(t.Context(), s) }()
 		}
 		synctest.Wait()
 		leave() // the first goes away; nobody else notices
@@ -79,7 +84,7 @@ func TestWhoeverWaitsForARefreshSharesItsOutcomeAndMayGoAway(t *testing.T) {
 		for range 3 {
 			if err := <-outcomes; err == context.Canceled {
 				canceled++
-			} else if err != nil && strings.Contains(err.Error(), "discovery") {
+			} else if err != nil && strings.Contains(err.Error(), "the broker is away") {
 				shared++
 			}
 		}
