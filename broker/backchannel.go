@@ -22,9 +22,6 @@ func (b *Broker) TellApps(ctx context.Context) { b.outbox.Run(ctx) }
 func (b *Broker) TellAppsNow(ctx context.Context) (int, error) { return b.outbox.Round(ctx) }
 
 func (b *Broker) joinOutbox(o Options) {
-	if o.Private == nil {
-		o.Private = o.Outgoing
-	}
 	client := func(id string) (*directory.Client, bool) { return b.dir.Load().Client(id) }
 	b.outbox = &session.Outbox{DB: b.db, Mint: b.desk.Mint, Client: client, Public: o.Outgoing, Private: o.Private, Log: b.log, Now: b.now}
 	b.db.TellOfLogout(func(id string) bool {

@@ -91,7 +91,10 @@ func New(o Options, d *Directory) (*Broker, error) {
 			return nil, err
 		}
 	}
-	b.desk = &grant.Desk{DB: o.DB, Now: o.Now, Life: o.Life, Assertions: grant.NewAssertions(o.Issuer, o.Outgoing, o.Now),
+	if o.Private == nil {
+		o.Private = o.Outgoing
+	}
+	b.desk = &grant.Desk{DB: o.DB, Now: o.Now, Life: o.Life, Assertions: grant.NewAssertions(o.Issuer, o.Outgoing, o.Private, o.Now),
 		Mint: &tokens.Mint{Issuer: o.Issuer, Ring: o.Ring, Now: o.Now, AccessTTL: o.Life.Access, IDTTL: o.Life.ID}}
 	if err := b.Swap(d); err != nil {
 		return nil, err

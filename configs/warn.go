@@ -48,6 +48,9 @@ func (v *validator) warnings() []Problem {
 		if cl.PasswordGrant {
 			v.problem(at+"password_grant", "let it open a browser and use authorization_code", "%s handles people's passwords itself (OAuth 2.1 removed this grant); people with a second factor cannot use it", cl.ID)
 		}
+		if cl.AllowPrivateNetwork {
+			v.problem(at+"allow_private_network", "", "%s may be in a private network: the addresses that are registered for it may point into it", cl.ID)
+		}
 		if cl.PKCE == directory.PKCEOptional {
 			v.problem(at+"pkce", "ask its developers for PKCE with S256", "%s may sign people in without PKCE; a stolen code is then worth a login", cl.ID)
 		}

@@ -30,8 +30,9 @@ const (
 type keySet struct {
 	kept kept[[]signingKey]
 
-	mu      sync.Mutex
-	unknown time.Time // before it no unknown key causes another fetch
+	mu        sync.Mutex
+	unknown   time.Time // before it no unknown key of a login causes another fetch
+	strangers time.Time // nor one of a token that anybody could bring
 }
 
 type signingKey struct {
@@ -42,6 +43,17 @@ type signingKey struct {
 
 // verify finds the key of a signed token and returns the signed bytes.
 func (s *keySet) verify(ctx context.Context, jws *jose.JSONWebSignature) ([]byte, *Error) {
+	return s.verifyAt(ctx, jws, &s.unknown)
+}
+
+// verifyOfStranger is verify for a token that came from anywhere, and not from the
+// upstream's own endpoint: with forged ones nobody keeps a login from learning that
+// the upstream has new keys.
+func (s *keySet) verifyOfStranger(ctx context.Context, jws *jose.JSONWebSignature) ([]byte, *Error) {
+	return s.verifyAt(ctx, jws, &s.strangers)
+}
+
+func (s *keySet) verifyAt(ctx context.Context, jws *jose.JSONWebSignature, rest *time.Time) ([]byte, *Error) {
 	head := jws.Signatures[0].Header
 	for range 3 { // each round has seen newer keys than the last
 		keys, turn, err := s.current(ctx)
@@ -57,7 +69,7 @@ func (s *keySet) verify(ctx context.Context, jws *jose.JSONWebSignature) ([]byte
 			}
 		}
 		// OpenID Connect Core §10.1.1: an unknown key may be a new one.
-		newer, err := s.newer(ctx, turn)
+		newer, err := s.newer(ctx, turn, rest)
 		if err != nil {
 			return nil, err
 		}
@@ -90,12 +102,12 @@ func (s *keySet) current(ctx context.Context) ([]signingKey, int, *Error) {
 
 // newer tells whether there are newer keys than those of a turn; it fetches at
 // most once a minute, a little apart on each node, however many unknown keys come.
-func (s *keySet) newer(ctx context.Context, turn int) (bool, *Error) {
+func (s *keySet) newer(ctx context.Context, turn int, rest *time.Time) (bool, *Error) {
 	v := s.kept.look()
 	if v.turn != turn {
 		return true, nil
 	}
-	if !v.running && !s.mayFetch() {
+	if !v.running && !s.mayFetch(rest) {
 		return false, nil
 	}
 	if err := s.kept.start(ctx).wait(ctx); err != nil {
@@ -104,14 +116,14 @@ func (s *keySet) newer(ctx context.Context, turn int) (bool, *Error) {
 	return s.kept.look().turn != turn, nil
 }
 
-func (s *keySet) mayFetch() bool {
+func (s *keySet) mayFetch(rest *time.Time) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	now := s.kept.now()
-	if now.Before(s.unknown) {
+	if now.Before(*rest) {
 		return false
 	}
-	s.unknown = now.Add(unknownRest + rand.N(unknownRest/10))
+	*rest = now.Add(unknownRest + rand.N(unknownRest/10))
 	return true
 }
 

@@ -189,3 +189,43 @@ func TestU33_AnIDTokenIsNoLogoutToken(t *testing.T) {
 		t.Error("the ID token is kept although nobody needs it")
 	}
 }
+
+// Anybody can send logout tokens. However many forged ones come, a login still learns
+// at once that the upstream has a new key.
+func TestU22_ForgedLogoutTokensKeepNoLoginFromNewKeys(t *testing.T) {
+	const callback = "https://login.example/callback"
+	idp := persona.Start(t, persona.Auth0, persona.Options{RedirectURIs: []string{callback}})
+	p := leaver(t, "auth0", idp, nil)
+	login := func() error {
+		a := Attempt{State: strings.Repeat("s", 43), Nonce: "n", Verifier: strings.Repeat("v", 43), RedirectURI: callback}
+		step, err := p.Begin(t.Context(), a)
+		if err != nil {
+			return err
+		}
+		answer, err := persona.SignIn(t.Context(), &http.Client{}, step.Redirect, "alice")
+		if err != nil {
+			return err
+		}
+		_, err = p.Finish(t.Context(), a, answer.Query())
+		return err
+	}
+	if err := login(); err != nil {
+		t.Fatal(err)
+	}
+	for range 200 {
+		raw, err := idp.LogoutToken("alice", persona.Fault{Forge: persona.ForgeRandomKid})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := p.ReadLogout(t.Context(), raw); err == nil {
+			t.Fatal("a forged token was believed")
+		}
+	}
+	if n := idp.Requests().Count(persona.JWKS); n > 2 {
+		t.Errorf("200 forged tokens caused %d fetches of the key set", n-1)
+	}
+	idp.Faults().RotateKeys()
+	if err := login(); err != nil {
+		t.Errorf("after the upstream changed its key: %v", err)
+	}
+}

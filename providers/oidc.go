@@ -35,6 +35,7 @@ func init() {
 
 const (
 	maxParallel = 64      // logins in conversation with one upstream
+	maxGoodbyes = 8       // logout tokens that are looked at at once
 	maxCode     = 4 << 10 // of an authorization code
 )
 
@@ -47,6 +48,7 @@ type upstream struct {
 	client   *http.Client
 	patience time.Duration // for all that one step takes
 	places   chan struct{} // so that a hanging upstream cannot eat the whole broker
+	goodbyes chan struct{} // likewise, for logout tokens
 
 	discovery kept[*metadata]
 	drifted   atomic.Bool // the last document that came could not be trusted

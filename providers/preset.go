@@ -103,7 +103,8 @@ func (p *preset) new(_ context.Context, s Settings) (Provider, error) {
 	if p.hostsOf != nil {
 		hosts = append(slices.Clone(hosts), p.hostsOf(issuer)...)
 	}
-	u := &upstream{preset: p, settings: s, issuer: issuer, patience: patience, places: make(chan struct{}, maxParallel)}
+	u := &upstream{preset: p, settings: s, issuer: issuer, patience: patience, places: make(chan struct{}, maxParallel),
+		goodbyes: make(chan struct{}, maxGoodbyes)}
 	if t := s.Client.Timeout; t > 0 && t < patience {
 		u.patience = t
 	}

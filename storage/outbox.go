@@ -185,13 +185,6 @@ func (d *DB) PostponeNotice(ctx context.Context, n Notice, until time.Time, stat
 	return err
 }
 
-// NextNotice tells when the next notice is due, or the zero time when none waits.
-func (d *DB) NextNotice(ctx context.Context) (time.Time, error) {
-	var at time.Time
-	err := d.read(ctx, `SELECT COALESCE(MIN(due_at), 0) FROM logout_outbox WHERE settled_at = 0`).Scan(when{&at})
-	return at, found("look for notices", err)
-}
-
 // Notices lists what apps were told, or are still to be told, of ended sessions: of
 // one app, or of all with "". The newest come first.
 func (d *DB) Notices(ctx context.Context, clientID string, limit int) ([]Notice, error) {

@@ -23,18 +23,25 @@ const jwtBearer = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"
 type Assertions struct {
 	verifier tokens.AssertionVerifier
 	client   *http.Client
+	private  *http.Client
 	now      func() time.Time
 	used     usedIDs
 
 	mu   sync.Mutex
-	keys map[string]*tokens.RemoteKeys // by jwks_uri
+	keys map[place]*tokens.RemoteKeys
+}
+
+// place is where a client publishes its keys.
+type place struct {
+	uri     string
+	private bool // it may be in a private network
 }
 
 // NewAssertions makes it. client is the hardened one, since clients choose where their
-// keys lie.
-func NewAssertions(issuer string, client *http.Client, now func() time.Time) *Assertions {
-	return &Assertions{verifier: tokens.AssertionVerifier{Audience: issuer, Now: now}, client: client, now: now,
-		used: usedIDs{now: now}, keys: map[string]*tokens.RemoteKeys{}}
+// keys lie; private is the one for clients that may stand in a private network.
+func NewAssertions(issuer string, client, private *http.Client, now func() time.Time) *Assertions {
+	return &Assertions{verifier: tokens.AssertionVerifier{Audience: issuer, Now: now}, client: client, private: private, now: now,
+		used: usedIDs{now: now}, keys: map[place]*tokens.RemoteKeys{}}
 }
 
 // prove checks an assertion of a client; nil is a client that does not exist, which
@@ -74,25 +81,29 @@ func (a *Assertions) keysOf(s *directory.Snapshot, c *directory.Client) tokens.K
 	}
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	if k := a.keys[c.JWKSURI]; k != nil {
+	at := place{c.JWKSURI, c.AllowPrivateNetwork}
+	if k := a.keys[at]; k != nil {
 		return k
 	}
 	a.forget(s)
-	uri := c.JWKSURI
-	k := tokens.NewRemoteKeys(func(ctx context.Context) (tokens.KeySet, error) { return FetchKeys(ctx, a.client, uri) }, a.now)
-	a.keys[uri] = k
+	client := a.client
+	if at.private {
+		client = a.private
+	}
+	k := tokens.NewRemoteKeys(func(ctx context.Context) (tokens.KeySet, error) { return FetchKeys(ctx, client, at.uri) }, a.now)
+	a.keys[at] = k
 	return k
 }
 
 // forget drops key sets that no client of the settings names any more.
 func (a *Assertions) forget(s *directory.Snapshot) {
-	named := map[string]bool{}
+	named := map[place]bool{}
 	for _, c := range s.Clients() {
-		named[c.JWKSURI] = true
+		named[place{c.JWKSURI, c.AllowPrivateNetwork}] = true
 	}
-	for uri := range a.keys {
-		if !named[uri] {
-			delete(a.keys, uri)
+	for at := range a.keys {
+		if !named[at] {
+			delete(a.keys, at)
 		}
 	}
 }

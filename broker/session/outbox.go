@@ -112,6 +112,7 @@ func (o *Outbox) tell(ctx context.Context, n storage.Notice) {
 	}
 	status, err := o.try(ctx, client, n)
 	if err == nil {
+		o.Log.Debug("an app was told that a session ended", "client", n.ClientID, "attempts", n.Attempts, "status", status)
 		o.settle(ctx, n, storage.NoticeDelivered, status, "")
 		return
 	}

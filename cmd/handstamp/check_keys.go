@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"net/http"
 	"sync"
 	"time"
 
@@ -17,20 +18,25 @@ type probedKeys struct {
 	Keys    int    `json:"keys"`  // that can be used
 	Reason  string `json:"reason,omitempty"`
 	Millis  int64  `json:"milliseconds,omitempty"`
+
+	private bool // its address may be in a private network
 }
 
 // probeKeys fetches the keys of all clients with jwks_uri side by side, as serve would.
 func probeKeys(ctx context.Context, cfg *configs.Config) ([]probedKeys, error) {
-	client, err := outgoing(cfg, false, nil)
-	if err != nil {
-		return nil, err
+	clients := map[bool]*http.Client{}
+	for _, private := range []bool{false, true} {
+		var err error
+		if clients[private], err = outgoing(cfg, private, nil); err != nil {
+			return nil, err
+		}
 	}
 	ctx, cancel := context.WithTimeout(ctx, probePatience)
 	defer cancel()
 	out := []probedKeys{}
 	for _, c := range cfg.Snapshot().Clients() {
 		if c.JWKSURI != "" {
-			out = append(out, probedKeys{Client: c.ID, JWKSURI: c.JWKSURI, State: "answers"})
+			out = append(out, probedKeys{Client: c.ID, JWKSURI: c.JWKSURI, State: "answers", private: c.AllowPrivateNetwork})
 			if c.Disabled {
 				out[len(out)-1].State = "disabled"
 			}
@@ -41,7 +47,7 @@ func probeKeys(ctx context.Context, cfg *configs.Config) ([]probedKeys, error) {
 		if k := &out[i]; k.State != "disabled" {
 			wg.Go(func() {
 				began := time.Now()
-				set, err := grant.FetchKeys(ctx, client, k.JWKSURI)
+				set, err := grant.FetchKeys(ctx, clients[k.private], k.JWKSURI)
 				if k.Keys = len(set); err != nil {
 					k.State, k.Reason = "silent", err.Error()
 				}
