@@ -158,11 +158,11 @@ func (l *local) check(ctx context.Context, login, typed, address string) (who Ac
 		return who, nil, noBook(err)
 	}
 	if who, err = book.At(ctx, login); err != nil {
-		return who, nil, noBook(err)
+		return who, nil, unanswered(ctx, right, noBook(err))
 	}
 	fits, err := password.Verify(ctx, who.Hash, typed)
 	if err != nil {
-		return who, nil, &Error{TemporarilyUnavailable, "the password cannot be checked now", err}
+		return who, nil, unanswered(ctx, right, &Error{TemporarilyUnavailable, "the password cannot be checked now", err})
 	}
 	if !fits || who.Login != login || login == "" {
 		return Account{}, nil, ErrWrong
@@ -171,6 +171,14 @@ func (l *local) check(ctx context.Context, login, typed, address string) (who Ac
 		l.upgrade(ctx, &who, typed)
 	}
 	return who, right, nil
+}
+
+// unanswered takes a try back that was never made: our own trouble is nobody's failure.
+func unanswered(ctx context.Context, right func(context.Context, bool) error, why *Error) *Error {
+	if err := right(context.WithoutCancel(ctx), false); err != nil {
+		why.Err = errors.Join(why.Err, err)
+	}
+	return why
 }
 
 // upgrade hashes a right password anew. If it fails, the next sign-in tries again.
@@ -224,7 +232,7 @@ func (l *local) second(ctx context.Context, a Attempt, code string) (*Identity, 
 	}
 	who, err := book.At(ctx, k.Login)
 	if err != nil {
-		return nil, noBook(err)
+		return nil, unanswered(ctx, right, noBook(err))
 	}
 	age := l.settings.Now().Sub(time.Unix(k.At, 0))
 	if who.Login != k.Login || fingerprint(who.Hash) != k.Hash || who.TOTP == "" || age > codeTime || age < -time.Minute {

@@ -17,6 +17,7 @@ type shelf struct {
 	asked   []string
 	spent   int64
 	fail    error
+	failAt  error
 }
 
 func (s *shelf) Try(_ context.Context, login, _ string, code bool) (func(context.Context, bool) error, error) {
@@ -25,7 +26,7 @@ func (s *shelf) Try(_ context.Context, login, _ string, code bool) (func(context
 }
 func (s *shelf) At(context.Context, string) (Account, error) {
 	s.asked = append(s.asked, "at")
-	return s.account, nil
+	return s.account, s.failAt
 }
 func (s *shelf) Upgrade(_ context.Context, _, _, better string) error {
 	s.asked = append(s.asked, "upgrade")
@@ -124,6 +125,11 @@ func TestABookThatDoesNotAnswerIsNoWrongPassword(t *testing.T) {
 	var pe *Error
 	if !errors.As(err, &pe) || pe.Code != TemporarilyUnavailable {
 		t.Errorf("%v", err)
+	}
+	s := &shelf{failAt: errors.New("disk")} // a try that could not be made is nobody's failure
+	_, err = localWith(t, s).Finish(t.Context(), Attempt{}, url.Values{"username": {"alice"}, "password": {"x"}})
+	if !errors.As(err, &pe) || pe.Code != TemporarilyUnavailable || strings.Join(s.asked, " ") != "try at right" {
+		t.Errorf("%v after %v", err, s.asked)
 	}
 }
 

@@ -12,6 +12,7 @@ import (
 	"github.com/handstamp/handstamp/configs"
 	"github.com/handstamp/handstamp/providers/password"
 	"github.com/handstamp/handstamp/storage"
+	"github.com/handstamp/handstamp/storage/storagetest"
 )
 
 // ledger is a settings file with a provider of kind local, in a folder of its own.
@@ -69,6 +70,29 @@ func TestUsersSaysThatAServerHasTheDatabase(t *testing.T) {
 	}
 	if out, err := users(t, "", "list", "-c", file); err != nil || !strings.HasPrefix(out, "LOGIN") {
 		t.Errorf("%v %s", err, out)
+	}
+}
+
+func TestUsersWorksBesideServersOnPostgreSQL(t *testing.T) {
+	file := filepath.Join(t.TempDir(), "handstamp.yaml")
+	text := "issuer: http://127.0.0.1:5999\nstorage: {url: '" + storagetest.PostgresURL(t) + "'}\nsealing_keys: ['nhS6P7pQ2vWc0fH1kZ9yqR3tUe5xLm8oBdAjVgYiKsE=']\nproviders: [{slug: local, kind: local}]\n"
+	if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	db := opened(t, file)
+	defer db.Close()
+	if out, err := users(t, "stamped at the front door\n", "new", "alice", "--password-stdin", "-c", file); err != nil {
+		t.Fatalf("%v %s", err, out)
+	}
+	a, err := db.Account(t.Context(), "local", "alice")
+	if err != nil || a.Login != "alice" {
+		t.Fatalf("the server does not see her: %v", err)
+	}
+	if out, err := users(t, "", "disable", "alice", "-c", file); err != nil {
+		t.Fatalf("%v %s", err, out)
+	}
+	if a, err = db.Account(t.Context(), "local", "alice"); err != nil || !a.User.Disabled {
+		t.Errorf("the server does not see that she is disabled: %v", err)
 	}
 }
 
