@@ -50,6 +50,7 @@ type guessKey struct {
 	first  time.Duration // the wait after the first failure that is not free
 	window time.Duration
 	before int64 // until, as it was before this try
+	after  int64 // until, as this try left it
 }
 
 // wait is what so many failures cost.
@@ -149,6 +150,7 @@ func (d *DB) countTry(ctx context.Context, q runner, a Actor, t Try, in *Tried) 
 			RETURNING failures, until`, c.key, now+c.window.Microseconds(), now).Scan(&failures[i], &c.before); err != nil {
 			return err
 		}
+		c.after = c.before
 	}
 	wait, err := d.held(ctx, q, in) // again, now that the rows are locked
 	if err != nil {
@@ -164,12 +166,14 @@ func (d *DB) countTry(ctx context.Context, q runner, a Actor, t Try, in *Tried) 
 	if failures[siege] > besieged && !known {
 		in.counters[here].free, in.counters[here].first = 1, longestWait
 	}
-	for i, c := range in.counters {
+	for i := range in.counters {
+		c := &in.counters[i]
 		wait := c.wait(failures[i])
 		if i == siege || wait == 0 {
 			continue
 		}
-		if _, err := q.ExecContext(ctx, `UPDATE guesses SET until = $2 WHERE key = $1`, c.key, now+wait.Microseconds()); err != nil {
+		c.after = now + wait.Microseconds()
+		if _, err := q.ExecContext(ctx, `UPDATE guesses SET until = $2 WHERE key = $1`, c.key, c.after); err != nil {
 			return err
 		}
 	}
@@ -220,12 +224,14 @@ func isKnown(ctx context.Context, q runner, key string, now int64) (bool, error)
 	return err == nil, ignoreNotFound(found("find network", err))
 }
 
-// Forgive takes a try back that was right. With whole, the person has signed in: the
+// Forgive takes a try back that was right: its own count, and the wait that it caused,
+// but none that others caused while it was under way. With whole, the person has signed in: the
 // count of this account in this network ends, and the network is known from now on.
 func (d *DB) Forgive(ctx context.Context, t *Tried, whole bool) error {
 	_, err := write(ctx, d, "forgive a try", func(ctx context.Context, q runner) (none struct{}, err error) {
 		for _, c := range t.counters {
-			if _, err := q.ExecContext(ctx, `UPDATE guesses SET failures = failures - 1, until = $2 WHERE key = $1 AND failures > 0`, c.key, c.before); err != nil {
+			if _, err := q.ExecContext(ctx, `UPDATE guesses SET failures = failures - 1, until = CASE WHEN until = $3 THEN $2 ELSE until END
+				WHERE key = $1 AND failures > 0`, c.key, c.before, c.after); err != nil {
 				return none, err
 			}
 		}

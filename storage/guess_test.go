@@ -181,6 +181,27 @@ func TestI10_ARightTryCostsNothingAndOwnLoginsDoNotWashOthersClean(t *testing.T)
 	})
 }
 
+// A right try that was under way while others failed takes back its own count and
+// nothing of theirs.
+func TestI10_ALoginUnderWayTakesNoOtherTrysWaitBack(t *testing.T) {
+	eachBook(t, func(t *testing.T, b *book) {
+		for i := range 20 { // all that is free to an address
+			b.fails(try(fmt.Sprint("victim", i), "192.0.2.66"))
+		}
+		for range 3 { // mallory's own password takes a moment, and he guesses meanwhile
+			own, err := b.CountTry(t.Context(), actor, try("mallory", "192.0.2.66"))
+			b.must(err)
+			b.clock.Advance(time.Minute) // what his own try cost is over
+			b.fails(try("victim", "192.0.2.66"))
+			b.must(b.Forgive(t.Context(), own, true))
+			if b.fails(try("another victim", "192.0.2.66")) == 0 {
+				t.Fatal("a login of his own gave him one more guess")
+			}
+			b.clock.Advance(time.Minute)
+		}
+	})
+}
+
 func TestI10_RowsOfStrangersHaveABudgetAndAnEnd(t *testing.T) {
 	defer storage.SetGuessBudget(100)()
 	withBook(t, func(t *testing.T, b *book, url string) {
