@@ -39,7 +39,7 @@ func (a accounts) At(ctx context.Context, login string) (providers.Account, erro
 		return providers.Account{}, err
 	}
 	return providers.Account{Subject: found.Subject, Login: found.Login, Name: found.Name, Email: found.Email, EmailVerified: found.EmailVerified,
-		Groups: found.Groups, Hash: found.Hash, TOTP: found.TOTP}, nil
+		Groups: found.Groups, Hash: found.Hash, PasswordSince: found.ChangedAt, TOTP: found.TOTP}, nil
 }
 
 func (a accounts) Upgrade(ctx context.Context, subject, old, better string) error {

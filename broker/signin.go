@@ -44,7 +44,7 @@ func (b *Broker) signIn(c *gin.Context, v *visit, p *directory.Provider, tx *ses
 	s, sessionID := b.newSession(id)
 	in := storage.SignIn{StateHash: oauth.Hash("state", tx.State), StateExpires: time.Unix(tx.Created, 0).Add(2 * b.life.Transaction),
 		ProviderID: p.InternalID, Issuer: id.Issuer, Subject: id.Subject, Claims: id.Claims, Create: v.makesUsers(p), NewSubject: who.User.Subject,
-		Name: who.User.Name, Email: who.User.Email, EmailVerified: who.User.EmailVerified, Session: s}
+		Name: who.User.Name, Email: who.User.Email, EmailVerified: who.User.EmailVerified, PasswordSince: id.PasswordSince, Session: s}
 	if old, ok := b.jar.SessionID(c.Request); ok {
 		in.EndSession = session.HashID(old)
 	}
@@ -132,6 +132,8 @@ func signInFailed(r *oauth.AuthRequest, err error) error {
 		return refuse(400, notYours, err)
 	case errors.Is(err, storage.ErrNoUser), errors.Is(err, storage.ErrDisabled):
 		return back(r, oauth.E(oauth.AccessDenied, "this account may not sign in").Because(err))
+	case errors.Is(err, storage.ErrPasswordChanged):
+		return back(r, oauth.E(oauth.LoginRequired, "please sign in again").Because(err))
 	}
 	return unavailable(err)
 }

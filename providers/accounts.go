@@ -30,6 +30,7 @@ type Account struct {
 	EmailVerified               bool // an administrator said so
 	Groups                      []string
 	Hash                        string // see package password; "" where none is set
+	PasswordSince               time.Time
 	TOTP                        string // secret of the second factor, or ""
 }
 

@@ -272,7 +272,8 @@ func (l *local) welcome(ctx context.Context, who Account, right func(context.Con
 	if len(who.Groups) > 0 {
 		claims["groups"] = anys(who.Groups)
 	}
-	return &Identity{Issuer: localIssuer, Subject: who.Subject, AuthTime: l.settings.Now(), AMR: amr, Claims: claims, EmailVerified: l.emailVerified(who)}, nil
+	return &Identity{Issuer: localIssuer, Subject: who.Subject, AuthTime: l.settings.Now(), AMR: amr, Claims: claims,
+		EmailVerified: l.emailVerified(who), PasswordSince: who.PasswordSince}, nil
 }
 
 // emailVerified weighs an administrator's word as that of any other provider.

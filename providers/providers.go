@@ -110,6 +110,10 @@ type Identity struct {
 	// EmailVerified is true only when the upstream said the JSON boolean true and
 	// the settings trust it for that address. See Settings.TrustEmail.
 	EmailVerified bool
+
+	// PasswordSince is when the account got the password that was typed; zero where the
+	// provider keeps none. Whoever signs the person in holds it to what it is by then.
+	PasswordSince time.Time
 }
 
 // Provider recognises people. Its methods are safe for parallel use, answer

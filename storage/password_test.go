@@ -255,3 +255,25 @@ func TestResealReachesAccounts(t *testing.T) {
 		}
 	})
 }
+
+func TestASignInWithAPasswordThatWasChangedMeanwhileIsRefused(t *testing.T) {
+	eachLocal(t, func(t *testing.T, b *book, alice *storage.Account) {
+		id, err := b.BindProvider(t.Context(), actor, own, "handstamp:local")
+		b.must(err)
+		in := b.signInOf(alice.Subject, nil)
+		in.ProviderID, in.Issuer, in.Create, in.PasswordSince = id, "handstamp:local", false, alice.ChangedAt
+		b.clock.Advance(time.Second)
+		b.must(b.UpgradePassword(t.Context(), own, alice.Subject, alice.Hash, "a better hash of it"))
+		_, err = b.SignIn(t.Context(), actor, in)
+		b.must(err)
+		b.must(b.SetPassword(t.Context(), actor, own, alice.Subject, "another"))
+		in.StateHash, in.Session.IDHash, in.Session.SID = []byte("another state, sixteen"), []byte("another id, sixteen or more"), "another"
+		_, err = b.SignIn(t.Context(), actor, in)
+		b.wants("the old password", err, storage.ErrPasswordChanged)
+		sessions, err := b.SessionsOf(t.Context(), alice.User.ID)
+		b.must(err)
+		if len(sessions) != 0 {
+			t.Errorf("sessions: %+v", sessions)
+		}
+	})
+}

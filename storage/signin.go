@@ -17,6 +17,7 @@ type SignIn struct {
 	NewSubject                  string // random, for a user made now
 	Name, Email                 string
 	EmailVerified               bool
+	PasswordSince               time.Time // the Account.ChangedAt under which a password was checked, or zero
 	Session                     NewSession
 	EndSession                  []byte    // hash of the browser's old session id, or nil
 	Grant                       *NewGrant // with its code, when the app may have it at once
@@ -29,6 +30,7 @@ type SignIn struct {
 //
 // ErrNoUser: unknown, and sign-up is not allowed. ErrDisabled: known and disabled.
 // Neither signs anyone in; only the latter leaves a trace, as only it is bounded.
+// ErrPasswordChanged: the password that was checked is not the account's any more.
 func (d *DB) SignIn(ctx context.Context, a Actor, in SignIn) (*Session, error) {
 	if err := in.check(); err != nil {
 		return nil, err
@@ -55,6 +57,9 @@ func (d *DB) SignIn(ctx context.Context, a Actor, in SignIn) (*Session, error) {
 				return nil, err
 			}
 			return nil, verdict{ErrDisabled}
+		}
+		if err == nil {
+			err = in.samePassword(ctx, q)
 		}
 		if err != nil {
 			return nil, err
@@ -121,6 +126,22 @@ func (d *DB) recognise(ctx context.Context, q runner, a Actor, in SignIn, sealed
 			return u, err
 		}
 	}
+}
+
+// samePassword keeps a login that was under way with the old password from outliving
+// the change. The user's row is locked by now, as SetPassword does: the change either
+// came first and is seen here, or comes after and ends the session made below.
+func (in *SignIn) samePassword(ctx context.Context, q runner) error {
+	if in.PasswordSince.IsZero() {
+		return nil
+	}
+	var one int
+	err := found("find account", q.QueryRowContext(ctx, `SELECT 1 FROM accounts WHERE provider_id = $1 AND subject = $2 AND changed_at = $3`,
+		in.ProviderID, in.Subject, micros(in.PasswordSince)).Scan(&one))
+	if errors.Is(err, ErrNotFound) {
+		return ErrPasswordChanged
+	}
+	return err
 }
 
 func (d *DB) refreshUser(ctx context.Context, q runner, in SignIn, userID, sealed string) (*User, error) {

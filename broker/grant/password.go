@@ -96,14 +96,14 @@ func (r *Request) enter(ctx context.Context, who *Subject, id *providers.Identit
 	now, life, code := r.Desk.Now(), r.Desk.Life, oauth.Hash("code", oauth.NewSecret())
 	in := storage.SignIn{StateHash: oauth.Hash("state", oauth.NewSecret()), StateExpires: now.Add(life.Transaction),
 		ProviderID: who.Provider.InternalID, Issuer: id.Issuer, Subject: id.Subject, Claims: id.Claims,
-		Name: who.User.Name, Email: who.User.Email, EmailVerified: who.User.EmailVerified,
+		Name: who.User.Name, Email: who.User.Email, EmailVerified: who.User.EmailVerified, PasswordSince: id.PasswordSince,
 		Session: storage.NewSession{IDHash: oauth.Hash("session", oauth.NewSecret()), SID: oauth.NewSecret()[:22], AuthTime: id.AuthTime, AMR: id.AMR,
 			Idle: life.SessionIdle, ExpiresAt: now.Add(life.SessionAbsolute)}}
 	in.Grant = &storage.NewGrant{ID: oauth.NewSecret()[:22], ClientID: r.Client.ID, ProviderID: who.Provider.InternalID, SID: in.Session.SID, Scopes: d.Scopes,
 		Audience: d.Target.Audience, Roles: d.Roles, Claims: d.Claims, Trace: d.Trace, Snapshot: d.Basis, AuthTime: id.AuthTime, AMR: id.AMR,
 		Code: storage.NewCode{Hash: code, RedirectURI: nowhere, ExpiresAt: now.Add(life.Code)}}
 	_, err := r.Desk.DB.SignIn(ctx, storage.Actor{Kind: "person", ID: who.User.ID, IP: r.Actor.IP, RequestID: r.Actor.RequestID}, in)
-	if errors.Is(err, storage.ErrDisabled) || errors.Is(err, storage.ErrNoUser) {
+	if errors.Is(err, storage.ErrDisabled) || errors.Is(err, storage.ErrNoUser) || errors.Is(err, storage.ErrPasswordChanged) {
 		return nil, oauth.E(oauth.InvalidGrant, wrongPassword).Because(err)
 	}
 	if err != nil {
