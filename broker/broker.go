@@ -125,6 +125,7 @@ func (b *Broker) routes(trusted []string) error {
 	gin.SetMode(gin.ReleaseMode)
 	e := gin.New()
 	e.RedirectTrailingSlash, e.RedirectFixedPath, e.HandleMethodNotAllowed = false, false, true
+	e.RemoteIPHeaders = []string{"X-Forwarded-For"}
 	if err := e.SetTrustedProxies(trusted); err != nil {
 		return fmt.Errorf("trusted_proxies: %w", err)
 	}

@@ -24,7 +24,8 @@ type leaving struct {
 	hint     *tokens.Claims    // the ID token it showed, or nil
 	back     string            // registered post_logout_redirect_uri, or ""
 	state    string
-	answered bool // the person pressed the button on our own page
+	answered bool   // the person pressed the button on our own page
+	posted   string // an app's request by POST as it would be by GET, or ""
 }
 
 // logout ends the single sign-on session. With a genuine ID token of the person who
@@ -34,6 +35,11 @@ func (b *Broker) logout(c *gin.Context) error {
 	l, err := b.readLeaving(c)
 	if err != nil {
 		return err
+	}
+	if _, some := b.jar.SessionID(c.Request); l.posted != "" && !some {
+		// Our cookies are Lax: another site's POST came without them, the GET has them.
+		redirect(c, b.path("/logout?"+l.posted))
+		return nil
 	}
 	s, err := b.session(c)
 	if err == nil && s == nil {
@@ -115,6 +121,11 @@ func (b *Broker) readLeaving(c *gin.Context) (*leaving, error) {
 			return nil, refuse(http.StatusBadRequest, "The app asked to send you to an address that is not registered for it. You are still signed in.", reason("post_logout_redirect_uri is not registered"))
 		}
 		l.back = uri
+	}
+	if c.Request.Method == http.MethodPost && !form.Has("token") {
+		if l.posted = form.Encode(); len(l.posted) > 12<<10 {
+			return nil, refuse(http.StatusBadRequest, "The app's request to sign you out is too large. You are still signed in.", reason("logout request above 12 KiB"))
+		}
 	}
 	l.answered, err = b.answered(c, form)
 	return l, err
