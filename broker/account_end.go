@@ -34,9 +34,9 @@ func (b *Broker) endAtAccount(c *gin.Context) error {
 	if err != nil {
 		return err
 	}
-	if s == nil { // signed out meanwhile: the page asks who it is
-		redirect(c, b.path("/account"))
-		return nil
+	if s == nil { // no redirect: it could end at a provider, where the page's form may not lead
+		return &pageError{status: http.StatusForbidden, sentence: "You are no longer signed in here. Nothing has changed.", restart: b.path("/account"),
+			cause: reason("account form without a session")}
 	}
 	id, _ := b.jar.SessionID(c.Request)
 	if subtle.ConstantTimeCompare([]byte(form.Get("token")), []byte(session.FormToken("account", id))) != 1 {

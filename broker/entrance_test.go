@@ -196,34 +196,6 @@ func TestD24_SigningOutNeedsProofOrAnAnswer(t *testing.T) {
 	l.mustGoBack(b.get(l.url()).to(t), "login_required")
 }
 
-// A browser sends no Lax cookie with another site's POST. A sign-out that came so must
-// find the session all the same: else the person believes in one that did not happen.
-func TestD24_ASignOutPostedByAnAppEndsTheSessionInARealBrowser(t *testing.T) {
-	k := newKit(t)
-	b := k.browser()
-	online := k.login("web", "scope", "openid items:read")
-	got := online.done(b, "google", "alice")
-	form := url.Values{"id_token_hint": {got["id_token"].(string)}, "post_logout_redirect_uri": {appURL + "/bye"}, "state": {"xyz"}}
-	posted := func(form url.Values) *answer { // as a browser does it
-		return do(t, k.browser().Client, formRequest(t, k.issuer+"/logout", form, map[string]string{"Origin": appURL, "Sec-Fetch-Site": "cross-site"}))
-	}
-	a := posted(form)
-	if to := a.to(t); a.StatusCode != http.StatusSeeOther || to.Host != strings.TrimPrefix(k.issuer, "http://") || len(a.Cookies()) != 0 {
-		t.Fatalf("the POST leads to %s and sets %v", to, a.Cookies())
-	}
-	if to := b.get(a.to(t).String()).to(t); to.String() != appURL+"/bye?state=xyz" {
-		t.Errorf("from there it leads to %s", to)
-	}
-	mustFail(t, online.refresh(got["refresh_token"].(string)), http.StatusBadRequest, oauth.InvalidGrant)
-	if a := k.userinfo(got["access_token"].(string)); a.StatusCode != http.StatusUnauthorized {
-		t.Errorf("the session is alive: %s", a.Status)
-	}
-	form.Set("post_logout_redirect_uri", "https://evil.example/")
-	mustBePage(t, posted(form), http.StatusBadRequest)
-	form.Set("id_token_hint", strings.Repeat("x", 9<<10))
-	mustBePage(t, posted(form), http.StatusBadRequest)
-}
-
 func TestI01_ALargeBodyIsRefused(t *testing.T) {
 	k := newKit(t)
 	for _, path := range []string{"/token", "/revoke", "/authorize", "/userinfo"} {
