@@ -70,27 +70,25 @@ func (b *Broker) worth(ctx context.Context, dir *Directory, asking *directory.Cl
 	if claims.ClientID != asking.ID && !slices.ContainsFunc(asking.Introspects, func(a string) bool { return slices.Contains(claims.Audience, a) }) {
 		return nil, worthless{reason("it is of " + claims.ClientID + " for others")}
 	}
-	has := func(string) bool { return true }
-	answer := maps.Clone(claims.Extra)
+	answer, scopes := maps.Clone(claims.Extra), claims.Scopes
 	if claims.Machine() && claims.GrantID() == "" {
 		machine, err := b.machineBehind(ctx, dir, claims)
 		if err != nil {
 			return nil, err
 		}
-		has = machine.MachineHas
+		scopes = slices.DeleteFunc(slices.Clone(scopes), func(s string) bool { return !machine.MachineHas(s) })
 	} else {
-		g, err := b.grantBehind(ctx, dir, claims)
+		g, client, err := b.grantBehind(ctx, dir, claims)
 		if err != nil {
 			return nil, err
 		}
-		has = func(scope string) bool { return slices.Contains(g.Scopes, scope) }
+		scopes = left(claims, g, client)
 		if roles := both(claims.Roles, g.Roles); len(roles) > 0 {
 			answer["roles"] = roles
 		} else {
 			delete(answer, "roles")
 		}
 	}
-	scopes := slices.DeleteFunc(slices.Clone(claims.Scopes), func(s string) bool { return !has(s) })
 	answer["active"], answer["token_type"], answer["scope"] = true, "Bearer", strings.Join(scopes, " ")
 	return answer, nil
 }
@@ -120,28 +118,28 @@ func (b *Broker) refreshWorth(ctx context.Context, dir *Directory, asking *direc
 
 // grantBehind finds the live grant behind a person's access token and asks admit()
 // about it.
-func (b *Broker) grantBehind(ctx context.Context, dir *Directory, claims *tokens.Claims) (*storage.Grant, error) {
+func (b *Broker) grantBehind(ctx context.Context, dir *Directory, claims *tokens.Claims) (*storage.Grant, *directory.Client, error) {
 	g, err := b.db.Grant(ctx, claims.GrantID())
 	switch {
 	case errors.Is(err, storage.ErrNotFound), errors.Is(err, storage.ErrRevoked), errors.Is(err, storage.ErrDisabled):
-		return nil, worthless{err}
+		return nil, nil, worthless{err}
 	case err != nil:
-		return nil, err
+		return nil, nil, err
 	case g.ClientID != claims.ClientID || g.User.Subject != claims.Subject:
-		return nil, worthless{reason("token and grant disagree")}
+		return nil, nil, worthless{reason("token and grant disagree")}
 	}
 	client, ok := dir.Client(g.ClientID)
 	if !ok {
-		return nil, worthless{reason("the client is gone")}
+		return nil, nil, worthless{reason("the client is gone")}
 	}
 	refusal, err := grant.StillAdmitted(ctx, b.db, dir.Snapshot, client, g)
 	switch {
 	case err != nil:
-		return nil, err
+		return nil, nil, err
 	case refusal != nil:
-		return nil, worthless{reason(refusal.ForOperator)}
+		return nil, nil, worthless{reason(refusal.ForOperator)}
 	}
-	return g, nil
+	return g, client, nil
 }
 
 // machineBehind finds the client behind a machine's token and asks admit() about it.
@@ -162,6 +160,11 @@ func (b *Broker) machineBehind(ctx context.Context, dir *Directory, claims *toke
 		return nil, worthless{reason("it was revoked by its client")}
 	}
 	return client, nil
+}
+
+// left are the scopes of a token that its grant still has and its app still may have.
+func left(claims *tokens.Claims, g *storage.Grant, client *directory.Client) []string {
+	return slices.DeleteFunc(both(claims.Scopes, g.Scopes), func(s string) bool { return !client.MayAsk(s) })
 }
 
 // both keeps what is in two lists, in the order of the first.

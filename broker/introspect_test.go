@@ -245,6 +245,45 @@ func TestAnAccessTokenIsToldWithTheScopesThatTheGrantStillHas(t *testing.T) {
 	}
 }
 
+// What is taken from an app in the settings is gone for introspection and userinfo at
+// once, as it is for a machine: both are asked what holds at this moment.
+func TestL19_AScopeThatTheAppMayNotHaveAnyMoreIsToldByNobody(t *testing.T) {
+	for why, change := range map[string]func(*kit, *login, map[string]any){
+		"taken from the app": func(k *kit, _ *login, _ map[string]any) {
+			k.change(func(d *directory.Document) {
+				d.Clients[0].Scopes = slices.DeleteFunc(slices.Clone(d.Clients[0].Scopes), func(s string) bool { return s == "email" || s == "items:read" })
+			})
+		},
+		"taken from the grant": func(k *kit, l *login, got map[string]any) { // a refresh decides anew, and the settings come back
+			before := k.doc.Clients[0].Scopes
+			k.change(func(d *directory.Document) {
+				d.Clients[0].Scopes = slices.DeleteFunc(slices.Clone(before), func(s string) bool { return s == "email" || s == "items:read" })
+			})
+			if a := l.refresh(got["refresh_token"].(string)); a.StatusCode != http.StatusOK {
+				t.Fatal(a.body)
+			}
+			k.change(func(d *directory.Document) { d.Clients[0].Scopes = before })
+		},
+	} {
+		k := newKit(t, machines)
+		l := k.login("web")
+		got := l.done(k.browser(), "google", "alice")
+		token := got["access_token"].(string)
+		if k.userinfo(token).json(t)["email"] == nil {
+			t.Fatal("to begin with there is an address")
+		}
+		change(k, l, got)
+		told := k.caller("items", apiSecret).post("/introspect", "token", token).json(t)
+		if s, _ := told["scope"].(string); strings.Contains(s, "items:read") || strings.Contains(s, "email") || !strings.Contains(s, "openid") {
+			t.Errorf("%s: introspection tells %q", why, s)
+		}
+		info := k.userinfo(token).json(t)
+		if info["email"] != nil || info["email_verified"] != nil || info["sub"] == nil {
+			t.Errorf("%s: userinfo tells %v", why, info)
+		}
+	}
+}
+
 func TestD25_AFailingDatabaseIsNotAnInactiveToken(t *testing.T) {
 	k := newKit(t, machines)
 	raw := k.login("web").done(k.browser(), "google", "alice")["access_token"].(string)

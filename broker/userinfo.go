@@ -9,6 +9,7 @@ import (
 
 	"github.com/gin-gonic/gin"
 
+	"github.com/handstamp/handstamp/broker/directory"
 	"github.com/handstamp/handstamp/broker/grant"
 	"github.com/handstamp/handstamp/broker/mapping"
 	"github.com/handstamp/handstamp/broker/oauth"
@@ -27,18 +28,15 @@ func (b *Broker) userinfo(c *gin.Context) error {
 	if err != nil {
 		return invalidToken("the access token is not valid", err)
 	}
-	g, err := b.liveGrant(c, claims)
+	g, client, err := b.liveGrant(c, claims)
 	if err != nil {
 		return err
 	}
-	if !slices.Contains(claims.Scopes, "openid") {
+	scopes := left(claims, g, client)
+	if !slices.Contains(scopes, "openid") {
 		return &oauth.Error{Code: oauth.InsufficientScope, Description: "the openid scope is needed", Status: http.StatusForbidden}
 	}
-	client, ok := b.dir.Load().Client(g.ClientID)
-	if !ok {
-		return invalidToken("the access token was revoked", reason("the client is gone"))
-	}
-	answer := grant.UserInfo(g, client, claims.Scopes)
+	answer := grant.UserInfo(g, client, scopes)
 	if client.Explain {
 		answer["handstamp_why"] = why(g)
 	}
@@ -47,23 +45,23 @@ func (b *Broker) userinfo(c *gin.Context) error {
 }
 
 // liveGrant finds the grant behind an access token, if it is still worth something.
-func (b *Broker) liveGrant(c *gin.Context, claims *tokens.Claims) (*storage.Grant, error) {
+func (b *Broker) liveGrant(c *gin.Context, claims *tokens.Claims) (*storage.Grant, *directory.Client, error) {
 	dir := b.dir.Load()
 	if client, ok := dir.Client(claims.ClientID); ok {
 		rec(c).client = client.ID
 		if !allowOrigin(c, client) {
-			return nil, invalidToken("this origin is not registered for the client", nil)
+			return nil, nil, invalidToken("this origin is not registered for the client", nil)
 		}
 	}
-	g, err := b.grantBehind(c.Request.Context(), dir, claims)
+	g, client, err := b.grantBehind(c.Request.Context(), dir, claims)
 	var dead worthless
 	switch {
 	case errors.As(err, &dead):
-		return nil, invalidToken("the access token was revoked", dead)
+		return nil, nil, invalidToken("the access token was revoked", dead)
 	case err != nil:
-		return nil, unavailable(err)
+		return nil, nil, unavailable(err)
 	}
-	return g, nil
+	return g, client, nil
 }
 
 // presented reads the bearer token of a request: from the Authorization header, or

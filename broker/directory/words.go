@@ -56,6 +56,12 @@ func (c *Client) MayKnow(claim string) bool {
 	return known && allowed
 }
 
+// MayAsk tells whether a client may ask people for a scope.
+func (c *Client) MayAsk(scope string) bool {
+	_, allowed := c.compiled.scopes[scope]
+	return allowed
+}
+
 // validSlug is what a provider's slug and, with dots and underscores, a client's
 // id may look like: ASCII that reads the same in a path, a log and another
 // alphabet's eyes, compared as bytes.
