@@ -91,6 +91,7 @@ func judgeApps(t *testing.T, v village, happened map[string]string) {
 	judgeKept(t, v, happened)
 	judgeCalls(t, v, happened)
 	judgeAttacks(t, happened)
+	judgeLies(t, happened)
 }
 
 // aToken finds what must not lie in a browser: a JWT, or one of our refresh tokens.
@@ -169,6 +170,36 @@ func judgeCalls(t *testing.T, v village, happened map[string]string) {
 	}
 	if saw := happened["bff: asked five times at once"]; saw != `{"statuses":[200,200,200,200,200],"renewals":0}` {
 		t.Errorf("bff: asked five times: %s", saw)
+	}
+}
+
+// judgeLies looks at what the page did when another answered in the broker's place.
+func judgeLies(t *testing.T, happened map[string]string) {
+	t.Helper()
+	for lie, want := range map[string]string{
+		"another iss":               `{"inside":false,"redeemed":0,"notice":"That answer comes from somebody else."}`,
+		"no iss":                    `{"inside":false,"redeemed":0,"notice":"That answer comes from somebody else."}`,
+		"another state":             `{"inside":false,"redeemed":0,"notice":"That sign-in did not begin in this tab, or is over. Please sign in again."}`,
+		"no state":                  `{"inside":false,"redeemed":0,"notice":"That sign-in did not begin in this tab, or is over. Please sign in again."}`,
+		"a token for another login": `{"inside":false,"redeemed":1,"notice":"The sign-in could not be finished. Please try again."}`,
+		"a token for another app":   `{"inside":false,"redeemed":1,"notice":"The sign-in could not be finished. Please try again."}`,
+		"a token for others, too":   `{"inside":false,"redeemed":1,"notice":"The sign-in could not be finished. Please try again."}`,
+		"a token of another broker": `{"inside":false,"redeemed":1,"notice":"The sign-in could not be finished. Please try again."}`,
+		"a token about nobody":      `{"inside":false,"redeemed":1,"notice":"The sign-in could not be finished. Please try again."}`,
+		"a token that is over":      `{"inside":false,"redeemed":1,"notice":"The sign-in could not be finished. Please try again."}`,
+		"nothing":                   `{"inside":true,"redeemed":1,"notice":""}`,
+	} {
+		if saw := happened["spa was lied to: "+lie]; saw != want {
+			t.Errorf("spa was lied to: %s: %s, want %s", lie, saw, want)
+		}
+	}
+	for what, want := range map[string]string{
+		"is away": "There is no answer. Please try again in a moment. still signed in",
+		"refuses": "Your session has ended. Please sign in again. signed out",
+	} {
+		if saw := happened["spa: at a refresh the broker "+what]; saw != want {
+			t.Errorf("spa: at a refresh the broker %s: %q, want %q", what, saw, want)
+		}
 	}
 }
 

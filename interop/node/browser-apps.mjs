@@ -140,6 +140,62 @@ async function walk(kind, app) {
 await walk('bff', settings.bff);
 await walk('spa', settings.spa);
 
+// A broker that lies to the page that is its own client: it answers in the true one's place, and nobody may be signed in by it.
+const idToken = (claims) => ['{"alg":"none"}', JSON.stringify(claims), ''].map((part) => Buffer.from(part).toString('base64url')).join('.');
+async function lied(what, { answer = {}, claims = {} }) {
+  const page = await person();
+  let asked;
+  await page.route(`${settings.issuer}/authorize?*`, (route) => {
+    asked = new URL(route.request().url()).searchParams;
+    const back = new URLSearchParams({ code: 'c', state: asked.get('state'), iss: settings.issuer, ...answer });
+    for (const name of ['iss', 'state']) if (answer[name] === null) back.delete(name);
+    return route.fulfill({ status: 303, headers: { location: `${asked.get('redirect_uri')}?${back}` } });
+  });
+  let redeemed = 0;
+  await page.route(`${settings.issuer}/token`, (route) => {
+    redeemed += 1;
+    const now = Math.floor(Date.now() / 1000);
+    const said = { iss: settings.issuer, aud: asked.get('client_id'), sub: 'usr_liar', name: 'A Liar', exp: now + 60, nonce: asked.get('nonce'), ...claims };
+    return route.fulfill({ headers: { 'access-control-allow-origin': settings.spa }, json: { access_token: 'a', expires_in: 300, id_token: idToken(said) } });
+  });
+  await page.goto(`${settings.spa}/`);
+  await page.click('#sign-in');
+  await page.waitForURL(`${settings.spa}/`);
+  await page.locator('#notice:not(:empty), #name:not(:empty)').first().waitFor();
+  say({ did: `spa was lied to: ${what}`, saw: JSON.stringify({ inside: await page.locator('#inside').isVisible(), redeemed, notice: await textOf(page, '#notice') }) });
+  await page.context().close();
+}
+const before = complaints.length;
+await lied('another iss', { answer: { iss: 'https://evil.example' } });
+await lied('no iss', { answer: { iss: null } });
+await lied('another state', { answer: { state: 'x' } });
+await lied('no state', { answer: { state: null } });
+await lied('a token for another login', { claims: { nonce: 'x' } });
+await lied('a token for another app', { claims: { aud: 'other' } });
+await lied('a token for others, too', { claims: { aud: ['spa', 'other'] } });
+await lied('a token of another broker', { claims: { iss: 'https://evil.example' } });
+await lied('a token about nobody', { claims: { sub: '' } });
+await lied('a token that is over', { claims: { exp: 1 } });
+await lied('nothing', {}); // so that each of the others is refused for its own lie
+
+// A refresh that the broker refuses ends it; a broker that is away does not.
+const tired = await person();
+await signIn(tired, settings.spa, 'alice');
+for (const [what, status] of [['is away', 503], ['refuses', 400]]) {
+  await tired.route(`${settings.issuer}/token`, (route) => route.fulfill({ status, headers: { 'access-control-allow-origin': settings.spa }, json: { error: 'invalid_grant' } }));
+  await tired.click('#renew');
+  await tired.locator('#notice:not(:empty)').first().waitFor();
+  say({ did: `spa: at a refresh the broker ${what}`, saw: `${await textOf(tired, '#notice')} ${await tired.locator('#inside').isVisible() ? 'still signed in' : 'signed out'}` });
+  await tired.unroute(`${settings.issuer}/token`);
+  if (status === 503) {
+    await tired.click('#renew');
+    await shows(tired, '#holds', 'used once');
+    await tired.locator('#notice:empty').waitFor({ state: 'attached' });
+  }
+}
+await tired.context().close();
+complaints.splice(before); // the browser rightly tells of each 4xx and 5xx
+
 // A page of another origin, in the browser of somebody who is signed in and may write, tries to write through the cookie.
 const evil = createServer((_, res) => { res.setHeader('content-type', 'text/html'); res.end('<!doctype html><title>Kittens</title><iframe name="hidden"></iframe>'); });
 await new Promise((ready) => evil.listen(Number(new URL(settings.evil).port), '127.0.0.1', ready));

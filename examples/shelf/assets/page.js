@@ -81,6 +81,7 @@ async function renew() {
 async function press(button, act) {
   if (button.ariaBusy === 'true') return;
   button.ariaBusy = 'true';
+  $('notice').textContent = '';
   try {
     await act();
   } catch (err) {
