@@ -31,7 +31,7 @@ func TestD18_AProviderThatDidNotSignThePersonInAnewIsFound(t *testing.T) {
 		r := suiteKit(t).newRelyingParty("suite-1", "")
 		first := r.login()
 		r.k.clock.advance(10 * time.Second)
-		var said any = first.id["auth_time"]
+		said := first.id["auth_time"]
 		switch row.age {
 		case 10 * time.Second: // the very sign-in that this browser's session stands on
 		case -1:

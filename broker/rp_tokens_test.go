@@ -76,8 +76,9 @@ func (r *relyingParty) idToken(token map[string]any) (header, claims map[string]
 		pub := &rsa.PublicKey{N: number("n"), E: int(number("e").Int64())}
 		good = key["alg"] == "RS256" && rsa.VerifyPKCS1v15(pub, crypto.SHA256, digest[:], signature) == nil
 	case "ES256":
-		pub := &ecdsa.PublicKey{Curve: elliptic.P256(), X: number("x"), Y: number("y")}
-		good = key["alg"] == "ES256" && len(signature) == 64 && ecdsa.Verify(pub, digest[:], new(big.Int).SetBytes(signature[:32]), new(big.Int).SetBytes(signature[32:]))
+		point := append([]byte{4}, append(number("x").FillBytes(make([]byte, 32)), number("y").FillBytes(make([]byte, 32))...)...)
+		pub, err := ecdsa.ParseUncompressedPublicKey(elliptic.P256(), point)
+		good = err == nil && key["alg"] == "ES256" && len(signature) == 64 && ecdsa.Verify(pub, digest[:], new(big.Int).SetBytes(signature[:32]), new(big.Int).SetBytes(signature[32:]))
 	}
 	if !good {
 		r.t.Fatalf("the ID token is signed by no key of the JWKS: %v", header)

@@ -58,7 +58,7 @@ func walkBothApps(t *testing.T, v village, name string) {
 			happened[said.Did] = said.Saw
 		case said.Page != "":
 			pages[said.Page] = true
-			said.look.judge(t)
+			said.judge(t)
 		}
 	}
 }

@@ -67,7 +67,7 @@ func TestU24_AHangingUpstreamHoldsNobodyLongerThanTenSeconds(t *testing.T) {
 			return
 		}
 		for {
-			time.Sleep(time.Second) // of the test's clock
+			time.Sleep(time.Second) //nolint:forbidigo // of the test's clock
 			if _, err := io.WriteString(c, " "); err != nil {
 				return
 			}
@@ -103,7 +103,7 @@ func TestU24_AHangingUpstreamHoldsNobodyLongerThanTenSeconds(t *testing.T) {
 			if !p.Health().Down && row.path != "/userinfo" {
 				t.Errorf("%s: nobody is told", row.why)
 			}
-			time.Sleep(2 * time.Second) // of the test's clock: the dripping end notices that nobody listens
+			time.Sleep(2 * time.Second) //nolint:forbidigo // of the test's clock: the dripping end notices that nobody listens
 		})
 	}
 }

@@ -3,7 +3,7 @@ package providers
 import (
 	"crypto/hmac"
 	"crypto/rand"
-	"crypto/sha1"
+	"crypto/sha1" //nolint:gosec // RFC 6238 codes are HMAC-SHA-1 in every authenticator app
 	"crypto/subtle"
 	"encoding/base32"
 	"encoding/binary"

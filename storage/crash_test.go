@@ -81,7 +81,7 @@ func TestChildThatIsKilled(t *testing.T) {
 			if err != nil {
 				return err
 			}
-			fmt.Printf("answered %s %s\n", g.ID, taken.RefreshToken)
+			fmt.Fprintf(os.Stdout, "answered %s %s\n", g.ID, taken.RefreshToken)
 		}
 		return nil
 	})

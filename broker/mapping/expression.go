@@ -96,7 +96,7 @@ type jsonAdapter struct{}
 func (a jsonAdapter) NativeToValue(value any) ref.Val {
 	switch v := value.(type) {
 	case map[string]any:
-		return &object{types.NewStringInterfaceMap(a, v).(traits.Mapper)}
+		return &object{types.NewStringInterfaceMap(a, v)}
 	case []any:
 		return types.NewDynamicList(a, v)
 	case float64:

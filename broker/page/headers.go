@@ -48,17 +48,8 @@ func (p *policy) image(address string) string {
 	return u.String()
 }
 
-// SecurityHeaders sets what every HTML answer carries: no framing (RFC 9700
-// §4.16), no referrer (§4.2.4), no opener (§4.17), no cache, no script.
-// formActionSelf is for pages whose form ends here; see policy.String.
-func SecurityHeaders(h http.Header, formActionSelf bool) {
-	p := policy{Style: "'self'", Images: []string{"'self'"}}
-	if formActionSelf {
-		p.Forms = "'self'"
-	}
-	setHeaders(h, p)
-}
-
+// setHeaders sets what every HTML answer carries: no framing (RFC 9700 §4.16), no
+// referrer (§4.2.4), no opener (§4.17), no cache, and only the scripts of its policy.
 func setHeaders(h http.Header, p policy) {
 	h.Set("Content-Type", "text/html; charset=utf-8")
 	h.Set("Content-Security-Policy", p.String())

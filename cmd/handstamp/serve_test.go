@@ -326,7 +326,7 @@ func TestI02_ASlowHeaderBodyOrReaderIsCutOff(t *testing.T) {
 			t.Fatal(err)
 		}
 		if why == "a reader that never reads" {
-			time.Sleep(300 * time.Millisecond) // it is the one that waits; the server must not
+			time.Sleep(300 * time.Millisecond) //nolint:forbidigo // it is the one that waits; the server must not
 		}
 		if n, _ := io.Copy(io.Discard, c); n >= 1<<30 { // ends only when the server closes
 			t.Errorf("%s: got everything", why)

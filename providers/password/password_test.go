@@ -188,7 +188,7 @@ func TestI19_OnlyAFewHashesAreComputedAtOnce(t *testing.T) {
 		}()
 	}
 	for waiting.Load() < maxWaiting {
-		time.Sleep(time.Millisecond) // until all of them stand in the queue
+		time.Sleep(time.Millisecond) //nolint:forbidigo // until all of them stand in the queue
 	}
 	if _, err := Verify(t.Context(), "", horse); !errors.Is(err, ErrBusy) {
 		t.Errorf("one too many: %v", err)

@@ -83,11 +83,11 @@ func startPostgres() (string, error) {
 }
 
 // keptLeash must not be collected: its finalizer would close it.
-var keptLeash any
+var keptLeash any //nolint:unused // it is held, not read
 
 func untilItAnswers(url string, cmd *exec.Cmd) error {
-	gone := make(chan error, 1)
-	go func() { gone <- cmd.Wait() }()
+	gone := make(chan struct{})
+	go func() { defer close(gone); _ = cmd.Wait() }() // ProcessState says how it ended
 	db, err := sql.Open("pgx", url)
 	if err != nil {
 		return err
@@ -99,8 +99,8 @@ func untilItAnswers(url string, cmd *exec.Cmd) error {
 			return nil
 		}
 		select {
-		case why := <-gone:
-			return fmt.Errorf("it ended: %v", why)
+		case <-gone:
+			return fmt.Errorf("it ended: %s", cmd.ProcessState)
 		case <-limit:
 			return err
 		case <-time.After(50 * time.Millisecond):

@@ -53,7 +53,8 @@ func run() error {
 	defer stop()
 	ended := make(chan error, 1)
 	go func() { ended <- srv.ListenAndServe() }()
-	log.Printf("sample app on %s; the broker needs redirect URI %s and post-logout redirect URI %s", c.BaseURL, c.RedirectURI(), c.PostLogoutRedirectURI())
+	log.Printf("sample app on %s; the broker needs redirect URI %s, post-logout redirect URI %s and back-channel logout URI %s",
+		c.BaseURL, c.RedirectURI(), c.PostLogoutRedirectURI(), c.BackchannelLogoutURI())
 	select {
 	case err := <-ended:
 		return err
