@@ -24,6 +24,7 @@ import (
 
 	"github.com/gin-gonic/gin"
 
+	"github.com/handstamp/handstamp/apidocs"
 	"github.com/handstamp/handstamp/broker/directory"
 	"github.com/handstamp/handstamp/broker/grant"
 	"github.com/handstamp/handstamp/broker/page"
@@ -46,6 +47,7 @@ type Options struct {
 	Private        *http.Client // likewise, for clients that may stand in a private network; default: Outgoing
 	Logger         *slog.Logger
 	Now            func() time.Time
+	Docs           *Docs // the page at /docs; nil: there is none
 }
 
 // Directory is what a request takes once: settings and the providers built from them.
@@ -72,6 +74,8 @@ type Broker struct {
 	outbox   *session.Outbox
 	dir      atomic.Pointer[Directory]
 	meta     atomic.Pointer[document]
+	openAPI  atomic.Pointer[document]
+	docs     *apidocs.Page // nil where there is none
 	engine   *gin.Engine
 	stopping atomic.Bool
 }
@@ -96,6 +100,9 @@ func New(o Options, d *Directory) (*Broker, error) {
 	}
 	b.desk = &grant.Desk{DB: o.DB, Now: o.Now, Life: o.Life, Assertions: grant.NewAssertions(o.Issuer, o.Outgoing, o.Private, o.Now),
 		Mint: &tokens.Mint{Issuer: o.Issuer, Ring: o.Ring, Now: o.Now, AccessTTL: o.Life.Access, IDTTL: o.Life.ID}}
+	if err := b.openDocs(o.Docs); err != nil {
+		return nil, err
+	}
 	if err := b.Swap(d); err != nil {
 		return nil, err
 	}
@@ -110,8 +117,13 @@ func (b *Broker) Swap(d *Directory) error {
 	if err != nil {
 		return err
 	}
+	api, err := b.describeDoors(d)
+	if err != nil {
+		return err
+	}
 	b.dir.Store(d)
 	b.meta.Store(meta)
+	b.openAPI.Store(api)
 	return nil
 }
 
@@ -169,6 +181,9 @@ func (b *Broker) routes(trusted []string) error {
 	// for everyone
 	g.GET("/.well-known/openid-configuration", b.discovery)
 	g.GET("/jwks", b.jwks)
+	g.GET("/openapi.json", b.openapi)
+	g.GET("/docs", b.page(b.documentation))
+	g.GET("/docs/*file", b.page(b.documentation))
 	g.GET("/assets/*file", gin.WrapH(http.StripPrefix(base, b.pages.Assets())))
 	e.GET("/.well-known/oauth-authorization-server"+base, b.discovery) // RFC 8414 §3.1
 	e.GET("/livez", b.livez)                                           // the two for a balancer: any Host, outside the issuer path

@@ -26,10 +26,10 @@ func (b *Broker) preflight(c *gin.Context) {
 
 // allowOrigin lets a page of the client's own origins read the answer, never with
 // cookies. A request without an Origin does not come from a page.
-func allowOrigin(c *gin.Context, client *directory.Client) bool {
+func (b *Broker) allowOrigin(c *gin.Context, client *directory.Client) bool {
 	origin := c.GetHeader("Origin")
-	if origin == "" {
-		return true
+	if origin == "" || b.docs != nil && origin == b.origin() {
+		return true // the documentation page is ours: no other origin reads the answer
 	}
 	c.Header("Vary", "Origin")
 	if !client.AllowsOrigin(origin) {

@@ -73,8 +73,12 @@ func (b *Broker) describe(d *Directory) (*document, error) {
 	if err != nil {
 		return nil, err
 	}
+	return newDocument(body), nil
+}
+
+func newDocument(body []byte) *document {
 	sum := sha256.Sum256(body)
-	return &document{body: body, etag: `"` + base64.RawURLEncoding.EncodeToString(sum[:12]) + `"`}, nil
+	return &document{body: body, etag: `"` + base64.RawURLEncoding.EncodeToString(sum[:12]) + `"`}
 }
 
 func (b *Broker) discovery(c *gin.Context) {

@@ -50,6 +50,7 @@ type kit struct {
 	logs                *lines
 	doc                 directory.Document
 	transport           http.RoundTripper // nil is the default one
+	docs                *broker.Docs
 }
 
 // clock is time that moves only when a test says so, on top of the real one.
@@ -139,7 +140,13 @@ func newKit(t testing.TB, changes ...func(*directory.Document)) *kit {
 // newKitOn is newKit on a database of the caller's.
 func newKitOn(t testing.TB, dbURL string, changes ...func(*directory.Document)) *kit {
 	t.Helper()
-	k := &kit{t: t, clock: &clock{}, logs: &lines{}, dbURL: dbURL}
+	return newKitWith(t, dbURL, &broker.Docs{}, changes...)
+}
+
+// newKitWith is newKitOn with the documentation page of the caller's, or without one.
+func newKitWith(t testing.TB, dbURL string, docs *broker.Docs, changes ...func(*directory.Document)) *kit {
+	t.Helper()
+	k := &kit{t: t, clock: &clock{}, logs: &lines{}, dbURL: dbURL, docs: docs}
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
@@ -153,6 +160,7 @@ func newKitOn(t testing.TB, dbURL string, changes ...func(*directory.Document)) 
 		change(&k.doc)
 	}
 	k.open(t)
+	promise(l.Addr().String(), k.broker)
 	srv := &httptest.Server{Listener: l, Config: &http.Server{Handler: k.broker}}
 	srv.Start()
 	t.Cleanup(srv.Close)
@@ -185,7 +193,7 @@ func (k *kit) open(t testing.TB) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	k.broker, err = broker.New(broker.Options{Issuer: k.issuer, DB: k.db, Sealer: sealer, Ring: k.ring, Pages: pages, Life: lives, Outgoing: outgoing, Logger: log, Now: k.clock.now}, k.compile(t))
+	k.broker, err = broker.New(broker.Options{Issuer: k.issuer, DB: k.db, Sealer: sealer, Ring: k.ring, Pages: pages, Life: lives, Outgoing: outgoing, Logger: log, Now: k.clock.now, Docs: k.docs}, k.compile(t))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -291,6 +299,9 @@ func do(t testing.TB, c *http.Client, req *http.Request) *answer {
 	a, err := try(c, req)
 	if err != nil {
 		t.Fatal(err)
+	}
+	for _, broken := range kept(req, a) {
+		t.Errorf("%s %s: %d %s (broker/openapi/openapi.yaml)", req.Method, req.URL.Path, a.StatusCode, broken)
 	}
 	return a
 }

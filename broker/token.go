@@ -54,7 +54,7 @@ func (b *Broker) clientRequest(c *gin.Context) (url.Values, *Directory, *directo
 		return nil, nil, nil, oerr
 	}
 	rec(c).client = client.ID
-	if !allowOrigin(c, client) {
+	if !b.allowOrigin(c, client) {
 		return nil, nil, nil, oauth.E(oauth.InvalidRequest, "this origin is not registered for the client")
 	}
 	return form, dir, client, nil

@@ -49,7 +49,7 @@ func (b *Broker) liveGrant(c *gin.Context, claims *tokens.Claims) (*storage.Gran
 	dir := b.dir.Load()
 	if client, ok := dir.Client(claims.ClientID); ok {
 		rec(c).client = client.ID
-		if !allowOrigin(c, client) {
+		if !b.allowOrigin(c, client) {
 			return nil, nil, invalidToken("this origin is not registered for the client", nil)
 		}
 	}

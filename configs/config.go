@@ -29,6 +29,7 @@ type Config struct {
 	Lifetimes      Lifetimes          `yaml:"lifetimes"`
 	Keys           Keys               `yaml:"keys"`
 	Brand          Brand              `yaml:"brand"`
+	Docs           Docs               `yaml:"docs"`
 	Log            Log                `yaml:"log"`
 
 	Directory directory.Document `yaml:",inline"`
@@ -88,6 +89,12 @@ type Brand struct {
 	Logo      string `yaml:"logo"`
 	PolicyURI string `yaml:"policy_uri"`
 	TOSURI    string `yaml:"tos_uri"`
+}
+
+// Docs is the page at /docs that shows the broker's own OpenAPI document.
+type Docs struct {
+	Enabled  bool   `yaml:"enabled"`
+	ClientID string `yaml:"client_id"` // the public client that its Authorize button signs in with
 }
 
 // Log is how much is written, and in which form.

@@ -58,6 +58,7 @@ func (v *validator) check() {
 	v.lifetimes()
 	v.keys()
 	v.brand()
+	v.docs()
 	v.word("log.level", v.c.Log.Level, "debug", "info", "warn", "error")
 	v.word("log.format", v.c.Log.Format, "json", "text")
 	if len(v.c.Directory.Providers) == 0 {

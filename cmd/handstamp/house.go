@@ -76,7 +76,7 @@ func (h *house) furnish(ctx context.Context, sealer *storage.Sealer) error {
 		return err
 	}
 	h.broker, err = broker.New(broker.Options{Issuer: h.cfg.Issuer, DB: h.db, Sealer: sealer, Ring: h.ring, Pages: pages, Life: lifetimes(h.cfg),
-		TrustedProxies: h.cfg.TrustedProxies, Outgoing: client, Private: private, Logger: h.log, Now: time.Now}, dir)
+		TrustedProxies: h.cfg.TrustedProxies, Docs: docs(h.cfg), Outgoing: client, Private: private, Logger: h.log, Now: time.Now}, dir)
 	return err
 }
 
@@ -158,6 +158,14 @@ func outgoing(cfg *configs.Config, private bool, hosts map[string]string) (*http
 		return nil, fmt.Errorf("outgoing: %w", err)
 	}
 	return client, nil
+}
+
+// docs is the documentation page, where the settings want it.
+func docs(cfg *configs.Config) *broker.Docs {
+	if !cfg.Docs.Enabled {
+		return nil
+	}
+	return &broker.Docs{ClientID: cfg.Docs.ClientID}
 }
 
 func lifetimes(cfg *configs.Config) grant.Lifetimes {
