@@ -96,6 +96,8 @@ func (v *village) announce(out io.Writer, asJSON bool) error {
 	fmt.Fprintf(w, "api\t%s\tsample internal API behind the guard: GET /items, POST /items\n", v.api)
 	fmt.Fprintf(w, "bff\t%s\tsingle-page app with a backend: no token in the browser\n", v.at("bff").url)
 	fmt.Fprintf(w, "spa\t%s\tthe same page as its own client: tokens in its memory\n", v.at("spa").url)
+	fmt.Fprintf(w, "docs\t%s/docs\tthe broker's own API: read it, sign in, try it\n", v.issuer)
+	fmt.Fprintf(w, "api docs\t%s/docs\tthe sample API's: its Authorize button signs in at the broker\n", v.api)
 	for _, p := range v.upstreams {
 		fmt.Fprintf(w, "%s\t%s\tpretend %s\n", p.slug, p.persona.Issuer(), p.persona.Title())
 	}

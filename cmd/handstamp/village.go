@@ -186,7 +186,7 @@ func (v *village) buildNeighbours(upstreamSecret string) error {
 	if err != nil {
 		return fmt.Errorf("sample app: %w", err)
 	}
-	if v.at("api").handler, err = api.New(api.Config{Issuer: v.issuer, Audience: v.api, Origins: []string{v.at("spa").url}, HTTPClient: v.client}); err != nil {
+	if v.at("api").handler, err = api.New(api.Config{Issuer: v.issuer, Audience: v.api, Origins: []string{v.at("spa").url}, DocsClient: "api-docs", HTTPClient: v.client}); err != nil {
 		return fmt.Errorf("sample API: %w", err)
 	}
 	if v.at("bff").handler, err = bff.New(bff.Config{Issuer: v.issuer, ClientID: "bff", ClientSecret: v.bffSecret, BaseURL: v.at("bff").url, APIURL: v.api, Resource: v.api,
@@ -235,7 +235,7 @@ func (v *village) directory() map[string]any {
 	for _, p := range v.upstreams {
 		upstreams[p.slug] = p.persona.Issuer()
 	}
-	out := map[string]any{"issuer": v.issuer, "app": v.app, "api": v.api, "bff": v.at("bff").url, "spa": v.at("spa").url, "upstreams": upstreams, "data": v.data, "client_id": "web", "client_secret": v.appSecret}
+	out := map[string]any{"issuer": v.issuer, "app": v.app, "api": v.api, "bff": v.at("bff").url, "spa": v.at("spa").url, "docs": v.issuer + "/docs", "api_docs": v.api + "/docs", "upstreams": upstreams, "data": v.data, "client_id": "web", "client_secret": v.appSecret}
 	out["resident"] = map[string]string{"username": resident, "password": v.password}
 	if v.tls {
 		out["ca_file"], out["hosts"] = v.caFile, strings.Fields(v.names())

@@ -1,9 +1,10 @@
 // Package api is a small internal API that trusts Handstamp's access tokens. It
-// imports nothing of Handstamp but the guard.
+// imports nothing of Handstamp but the guard and the documentation page.
 //
 //	GET    /items   needs the scope items:read
 //	POST   /items   needs the scope items:write
 //	DELETE /items   needs the scope items:write, and a sign-in not older than 5 minutes
+//	GET    /openapi.json, and /docs, whose Authorize button signs in at the broker
 //
 // The guard checks each token by itself: no request here makes a request there.
 package api
@@ -24,6 +25,7 @@ type Config struct {
 	Issuer     string       // the broker's issuer
 	Audience   string       // this API's resource id in the broker's settings
 	Origins    []string     // of pages that may call the API from a browser; none when empty
+	DocsClient string       // the public client that the page at /docs signs in with; no page when empty
 	HTTPClient *http.Client // fetches the broker's keys; the guard's own when nil
 }
 
@@ -42,7 +44,11 @@ func New(c Config) (http.Handler, error) {
 	if err != nil {
 		return nil, err
 	}
-	return pages.around(Handler(g)), nil
+	documented, err := document(Handler(g), c)
+	if err != nil {
+		return nil, err
+	}
+	return pages.around(documented), nil
 }
 
 // Handler returns the API behind a guard of yours; tests pass one of guardtest.

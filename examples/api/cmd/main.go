@@ -3,6 +3,7 @@
 //	ISSUER    the broker's issuer, such as https://login.example
 //	AUDIENCE  this API's resource id in the broker's settings
 //	ORIGINS   of pages that may call it from a browser, separated by spaces
+//	DOCS      the public client that the page at /docs signs in with; no page when not set
 //	LISTEN    where to listen; 127.0.0.1:9100 when not set
 package main
 
@@ -27,7 +28,8 @@ func main() {
 }
 
 func run() error {
-	h, err := api.New(api.Config{Issuer: os.Getenv("ISSUER"), Audience: os.Getenv("AUDIENCE"), Origins: strings.Fields(os.Getenv("ORIGINS"))})
+	h, err := api.New(api.Config{Issuer: os.Getenv("ISSUER"), Audience: os.Getenv("AUDIENCE"), Origins: strings.Fields(os.Getenv("ORIGINS")),
+		DocsClient: os.Getenv("DOCS")})
 	if err != nil {
 		return err
 	}
