@@ -11,6 +11,10 @@ import (
 type village struct {
 	Issuer, App, API, Data string
 	BFF, SPA               string
+	Docs                   string
+	APIDocs                string `json:"api_docs"`
+	Secret                 string `json:"client_secret"`
+	Upstreams              map[string]string
 	CAFile                 string `json:"ca_file"`
 	Hosts                  []string
 	Resident               resident // whom the broker knows by a password
