@@ -47,7 +47,7 @@ func (k *kit) race(browsers []*browser, to string, form url.Values) []*answer {
 	return answers
 }
 
-func TestC22_FiftyCopiesOfOneAnswerHaveOneWinner(t *testing.T) {
+func TestFiftyCopiesOfOneAnswerHaveOneWinner(t *testing.T) {
 	k := newKit(t, withLocal)
 	k.member("alice", careful)
 	count := func(answers []*answer, won func(*answer) bool) (n int) {
