@@ -301,6 +301,22 @@ func TestI10_GuessingASecretIsSlowedDownAndNobodyIsLockedOut(t *testing.T) {
 	mustFail(t, other.redeem("x"), http.StatusBadRequest, "invalid_grant")
 }
 
+// A public client has no secret that could be guessed, and its people share addresses:
+// one of them must not be able to make all others in the house wait.
+func TestI10_NobodyHoldsUpAPublicClientForTheirNeighbours(t *testing.T) {
+	k := newKit(t)
+	l := k.login("spa")
+	for i := range 30 {
+		req := l.tokenRequest(url.Values{"grant_type": {"authorization_code"}, "code": {"x"}, "client_secret": {"a guess"}})
+		if a := do(t, http.DefaultClient, req); a.StatusCode != http.StatusUnauthorized {
+			t.Fatalf("guess %d: %s", i, a.Status)
+		}
+	}
+	if got := k.login("spa").done(k.browser(), "google", "alice"); got["access_token"] == nil {
+		t.Errorf("a neighbour gets %v", got)
+	}
+}
+
 func TestARestrictionOnUpstreamClaimsAdmitsWhomItShouldOnEveryPath(t *testing.T) {
 	k := newKit(t, func(d *directory.Document) { d.Providers[0].HostedDomain = "acme.example" })
 	b := k.browser()

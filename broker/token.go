@@ -48,7 +48,8 @@ func (b *Broker) clientRequest(c *gin.Context) (url.Values, *Directory, *directo
 	}
 	client, oerr := b.desk.Authenticate(c.Request.Context(), dir.Snapshot, c.Request.Header["Authorization"], form)
 	if oerr != nil {
-		if oerr.Code == oauth.InvalidClient {
+		// A public client has no secret to guess; counting would only hold up its people.
+		if named, known := dir.Client(name); oerr.Code == oauth.InvalidClient && !(known && named.Public) {
 			b.guesses.failed(name, c.ClientIP())
 		}
 		return nil, nil, nil, oerr
