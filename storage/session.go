@@ -55,8 +55,8 @@ func (d *DB) Session(ctx context.Context, idHash []byte, idle time.Duration) (*S
 	return only(s, found("find session", err))
 }
 
-// SessionsOf lists a user's live sessions, the last seen first. IDHash is left out:
-// who lists sessions ends them by SID.
+// SessionsOf lists a user's live sessions, the last seen first, as many as a page can
+// hold. IDHash is left out: who lists sessions ends them by SID.
 func (d *DB) SessionsOf(ctx context.Context, userID string) ([]Session, error) {
 	var out []Session
 	now := d.now()
@@ -67,7 +67,7 @@ func (d *DB) SessionsOf(ctx context.Context, userID string) ([]Session, error) {
 		return err
 	}, `SELECT `+sessionColumns+`, `+userColumns+` FROM sessions s JOIN users u ON u.id = s.user_id
 		WHERE s.user_id = $1 AND s.ended_at = 0 AND s.expires_at > $2 AND s.last_seen_at + s.idle > $2 AND NOT u.disabled
-		ORDER BY s.last_seen_at DESC, s.sid`, userID, now)
+		ORDER BY s.last_seen_at DESC, s.sid LIMIT $3`, userID, now, mostListed)
 	return out, found("list sessions", err)
 }
 
