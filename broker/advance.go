@@ -29,7 +29,7 @@ func (b *Broker) advance(c *gin.Context, v *visit, s *storage.Session) error {
 	case ask && v.request.Asks("none"):
 		return back(v.request, oauth.E(oauth.ConsentRequired, "the person has not agreed yet"))
 	case ask:
-		return b.toConsent(c, v, s)
+		return b.toConsent(c, v, s, d)
 	}
 	return b.issue(c, v, s, d, false)
 }

@@ -2,10 +2,13 @@ package broker
 
 import (
 	"crypto/subtle"
+	"encoding/base64"
 	"net/http"
+	"strings"
 
 	"github.com/gin-gonic/gin"
 
+	"github.com/handstamp/handstamp/broker/grant"
 	"github.com/handstamp/handstamp/broker/oauth"
 	"github.com/handstamp/handstamp/broker/page"
 	"github.com/handstamp/handstamp/broker/session"
@@ -15,9 +18,9 @@ import (
 // toConsent seals the request into this tab's cookie and sends the person to the
 // page that asks. Only that cookie counts later: hidden fields and queries name
 // the transaction but carry nothing of it (D22).
-func (b *Broker) toConsent(c *gin.Context, v *visit, s *storage.Session) error {
+func (b *Broker) toConsent(c *gin.Context, v *visit, s *storage.Session, d *grant.Decided) error {
 	tx := &session.Transaction{Stage: session.Consent, Provider: "", State: oauth.NewSecret(), Token: oauth.NewSecret(), SID: s.SID,
-		Hint: v.hint, Created: b.now().Unix(), Request: *v.request}
+		Shown: v.asksFor(d), Hint: v.hint, Created: b.now().Unix(), Request: *v.request}
 	if err := b.jar.Put(c.Writer, c.Request, tx); err != nil {
 		return back(v.request, oauth.E(oauth.InvalidRequest, "the request is too large").Because(err))
 	}
@@ -34,6 +37,9 @@ func (b *Broker) askConsent(c *gin.Context) error {
 	_, d, err := b.decideAgain(c.Request.Context(), v, s)
 	if err != nil {
 		return err
+	}
+	if v.asksFor(d) != tx.Shown {
+		return b.toConsent(c, v, s, d)
 	}
 	view := page.Consent{App: v.app(), Person: nameOfPerson(s.User), Action: b.path("/consent"), Tx: tx.Key(), Token: tx.Token,
 		NotYouHref: b.link(v.request, "prompt", "login"), RedirectHost: oauth.RedirectHost(v.request.RedirectURI)}
@@ -76,7 +82,15 @@ func (b *Broker) takeConsent(c *gin.Context) error {
 	if err != nil {
 		return err
 	}
+	if v.asksFor(d) != tx.Shown { // settings changed meanwhile: nobody agreed to this
+		return b.toConsent(c, v, s, d)
+	}
 	return b.issue(c, v, s, d, true)
+}
+
+// asksFor is a fingerprint of what a consent page names.
+func (v *visit) asksFor(d *grant.Decided) string {
+	return base64.RawURLEncoding.EncodeToString(oauth.Hash("agree", strings.Join(v.toAgree(d), " ")))[:22]
 }
 
 // atConsent finds transaction, visit and session again. The session must be the one

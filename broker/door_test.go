@@ -12,6 +12,7 @@ import (
 	"github.com/handstamp/handstamp/broker/directory"
 	"github.com/handstamp/handstamp/broker/oauth"
 	"github.com/handstamp/handstamp/providers/persona"
+	"github.com/handstamp/handstamp/storage"
 )
 
 func TestD18_AProviderThatDidNotSignThePersonInAnewIsFound(t *testing.T) {
@@ -185,6 +186,42 @@ func TestD33_AConsentIsForThePersonTheAppTheScopesAndTheHost(t *testing.T) {
 	if to := b.get(k.login("notes", "scope", "openid email").url()).to(t); to.Path != "/consent" {
 		t.Errorf("a no was remembered as a yes: %s", to)
 	}
+}
+
+// Settings can change while a consent page is open. Nobody agrees to what they did not see.
+func TestD33_AConsentIsForWhatThePageSaid(t *testing.T) {
+	k := newKit(t, func(d *directory.Document) { d.Clients[1].Scopes = []string{"openid", "items:read"} })
+	b, l := k.browser(), k.login("notes", "scope", "openid email items:read")
+	page := b.get(l.signIn(b, "google", "alice").String())
+	const line = `<code class="note">email</code>`
+	if strings.Contains(page.body, line) || !strings.Contains(page.body, "Read items") {
+		t.Fatalf("the page asks for something else: %s", page.body)
+	}
+	k.change(func(d *directory.Document) { d.Clients[1].Scopes = []string{"openid", "email", "items:read"} })
+	a := b.post(k.issuer+"/consent", page.form(t, "decision", "allow"))
+	if to := a.to(t); to.Query().Has("code") || to.Path != "/consent" {
+		t.Fatalf("an answer to the old page leads to %s", to)
+	}
+	if agreed, err := k.db.Consents(t.Context(), k.onlyUser().ID); err != nil || len(agreed) != 0 {
+		t.Errorf("remembered: %v, %v", agreed, err)
+	}
+	page = b.get(a.to(t).String())
+	if !strings.Contains(page.body, line) {
+		t.Errorf("the new page does not say it: %s", page.body)
+	}
+	got := l.redeem(l.code(b.post(k.issuer+"/consent", page.form(t, "decision", "allow")).to(t))).json(t)
+	if scope, _ := got["scope"].(string); !strings.Contains(scope, "email") {
+		t.Errorf("scope is %q", scope)
+	}
+}
+
+func (k *kit) onlyUser() storage.User {
+	k.t.Helper()
+	users, err := k.db.Users(k.t.Context(), 2)
+	if err != nil || len(users) != 1 {
+		k.t.Fatalf("users %v, %v", users, err)
+	}
+	return users[0]
 }
 
 func TestD34_HintsAreHintsAndForgedOnesAreRefused(t *testing.T) {

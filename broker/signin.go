@@ -64,7 +64,7 @@ func (b *Broker) signIn(c *gin.Context, v *visit, p *directory.Provider, tx *ses
 		redirect(c, b.path("/account"))
 		return nil
 	case ask:
-		return b.toConsent(c, v, signed)
+		return b.toConsent(c, v, signed, d)
 	}
 	return b.respondCode(c, v.request, code)
 }

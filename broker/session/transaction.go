@@ -45,6 +45,7 @@ type Transaction struct {
 	Hint       string            `json:"h,omitempty"` // subject that id_token_hint named
 	SID        string            `json:"d,omitempty"` // at Consent: the session that signed in
 	Token      string            `json:"t,omitempty"` // at Ask and Consent: the form's one-time value
+	Shown      string            `json:"q,omitempty"` // at Consent: fingerprint of what the page asks for
 	Keep       string            `json:"k,omitempty"` // at Ask: what the provider keeps between two forms
 	Created    int64             `json:"c"`           // unix seconds
 	Request    oauth.AuthRequest `json:"r"`
