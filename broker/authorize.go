@@ -20,7 +20,7 @@ import (
 // authorize is the front door (OpenID Connect Core §3.1.2). The order of its
 // checks is a promise: first what decides whether anything may be redirected at
 // all, then what may be told to the app, then who the person is.
-func (b *Broker) authorize(c *gin.Context) error { return b.stay(c, b.meet(c)) }
+func (b *Broker) authorize(c *gin.Context) error { return b.confirmRedirect(c, b.meet(c)) }
 
 func (b *Broker) meet(c *gin.Context) error {
 	q, err := url.ParseQuery(c.Request.URL.RawQuery)
@@ -35,7 +35,7 @@ func (b *Broker) meet(c *gin.Context) error {
 	if err != nil {
 		return err
 	}
-	allowed, named, err := v.embassies()
+	allowed, named, err := v.providers()
 	if err != nil {
 		return err
 	}
@@ -124,10 +124,10 @@ func (b *Broker) session(c *gin.Context) (*storage.Session, error) {
 	return s, nil // that it was used is noted with the code it gives: no write of its own
 }
 
-// embassies lists the providers this client may use, and the one the app named if
+// providers lists the providers this client may use, and the one the app named if
 // it is among them. A provider that is registered but switched off says so to the
 // app; one that the client may not use, or that does not exist, is simply not offered.
-func (v *visit) embassies() (allowed []*directory.Provider, named *directory.Provider, err error) {
+func (v *visit) providers() (allowed []*directory.Provider, named *directory.Provider, err error) {
 	allowed = v.dir.ProvidersFor(v.client)
 	if v.request.Provider != "" {
 		i := slices.IndexFunc(allowed, func(p *directory.Provider) bool { return p.Slug == v.request.Provider })

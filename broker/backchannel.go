@@ -18,9 +18,6 @@ import (
 // program runs it once; several programs on one database share the work.
 func (b *Broker) TellApps(ctx context.Context) { b.outbox.Run(ctx) }
 
-// TellAppsNow tells apps what is due now, once, and returns how much that was.
-func (b *Broker) TellAppsNow(ctx context.Context) (int, error) { return b.outbox.Round(ctx) }
-
 func (b *Broker) joinOutbox(o Options) {
 	client := func(id string) (*directory.Client, bool) { return b.dir.Load().Client(id) }
 	b.outbox = &session.Outbox{DB: b.db, Mint: b.desk.Mint, Client: client, Public: o.Outgoing, Private: o.Private, Log: b.log, Now: b.now}

@@ -1,10 +1,14 @@
 // Package broker is the walk through a login and the doors that lead to it.
 //
 //	app ──▶ authorize ─▶ choose ─▶ upstream ┄┄▶ the identity provider (or our own page: ask)
-//	                                              ┊
+//	              │ signed in already             ┊
+//	              ▼                               ┊
+//	           advance ───┐                       ┊
 //	app ◀── respond ◀─ consent ◀─ signin ◀─ callback
-//	app ──▶ token, userinfo, revoke, logout      everyone ──▶ discovery, jwks
-//	API ──▶ introspect                           person ──▶ account
+//
+//	app ──▶ token, userinfo, revoke, logout       API ──▶ introspect
+//	app ◀── backchannel: a session ended          provider ──▶ backchannel: it ended there
+//	person ──▶ account, invitation                everyone ──▶ discovery, jwks, health
 //
 // Files are read in the order in which a login happens; this one lists every
 // route. What must never be forgotten (state, nonce, PKCE, browser binding,

@@ -1,6 +1,7 @@
 package broker
 
 import (
+	"context"
 	"net/url"
 
 	"github.com/gin-gonic/gin"
@@ -11,6 +12,9 @@ func SameHost(issuer, host string) bool {
 	u, err := url.Parse(issuer)
 	return err == nil && sameHost(u, host)
 }
+
+// TellAppsNow lets tests tell apps what is due now, once; it returns how much that was.
+func (b *Broker) TellAppsNow(ctx context.Context) (int, error) { return b.outbox.Round(ctx) }
 
 // Routes lists the doors of a running broker.
 func (b *Broker) Routes() gin.RoutesInfo { return b.engine.Routes() }

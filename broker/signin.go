@@ -70,7 +70,7 @@ func (b *Broker) signIn(c *gin.Context, v *visit, p *directory.Provider, tx *ses
 }
 
 // recognise finds the local user of an external identity, or drafts a new one.
-// The key is (provider, subject); e-mail is data, never a key (DESIGN 4).
+// The key is (provider, subject); e-mail is data, never a key (docs/decisions/0003).
 func (b *Broker) recognise(ctx context.Context, v *visit, p *directory.Provider, id *providers.Identity) (*grant.Subject, error) {
 	who := &grant.Subject{Provider: p, Claims: id.Claims}
 	user, _, err := b.db.FindIdentity(ctx, p.InternalID, id.Subject)

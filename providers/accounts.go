@@ -24,7 +24,7 @@ type Accounts interface {
 	Spend(ctx context.Context, subject string, step int64) (bool, error)
 }
 
-// Account is what such a book says of a person.
+// Account is what a book of Accounts says of a person.
 type Account struct {
 	Subject, Login, Name, Email string
 	EmailVerified               bool // an administrator said so

@@ -12,8 +12,8 @@ type Duration time.Duration
 
 const day = 24 * time.Hour
 
-// ParseDuration reads a Duration. Days are 24 hours; a negative one is refused.
-func ParseDuration(s string) (Duration, error) {
+// parseDuration reads a Duration. Days are 24 hours; a negative one is refused.
+func parseDuration(s string) (Duration, error) {
 	days, rest, found := strings.Cut(s, "d")
 	if !found {
 		days, rest = "", s
@@ -67,7 +67,7 @@ func (d Duration) String() string {
 
 // UnmarshalText reads the form that people write.
 func (d *Duration) UnmarshalText(b []byte) error {
-	parsed, err := ParseDuration(string(b))
+	parsed, err := parseDuration(string(b))
 	if err != nil {
 		return err
 	}

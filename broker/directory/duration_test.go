@@ -21,12 +21,12 @@ func TestDurationsAreReadAndWrittenAsPeopleDo(t *testing.T) {
 		if b, err := d.MarshalText(); err != nil || string(b) != row.back {
 			t.Errorf("%q: written as %q, want %q", row.text, b, row.back)
 		}
-		if again, err := ParseDuration(row.back); err != nil || again != d {
+		if again, err := parseDuration(row.back); err != nil || again != d {
 			t.Errorf("%q does not come back: %v, %v", row.back, again, err)
 		}
 	}
 	for _, text := range []string{"", "5", "5 m", "d", "-5m", "-1d", "1d-5m", "1.5d", "1w", "five", "1h1d", "99999999999d", "+1d", "1d1d"} {
-		if d, err := ParseDuration(text); err == nil {
+		if d, err := parseDuration(text); err == nil {
 			t.Errorf("%q was read as %v", text, d)
 		}
 	}

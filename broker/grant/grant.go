@@ -41,7 +41,7 @@ type Lifetimes struct {
 
 func (l Lifetimes) upstreamAge(p *directory.Provider) time.Duration {
 	if p.MaxUpstreamAge > 0 {
-		return time.Duration(p.MaxUpstreamAge)
+		return p.MaxUpstreamAge.Std()
 	}
 	return l.MaxUpstreamAge
 }

@@ -89,8 +89,8 @@ func stringList(v any) []string {
 	return out
 }
 
-// Released returns the person's claims that scopes release (OpenID Connect Core §5.4).
-func Released(g *storage.Grant, scopes []string) map[string]any {
+// release returns the person's claims that scopes release (OpenID Connect Core §5.4).
+func release(g *storage.Grant, scopes []string) map[string]any {
 	p, _ := g.Claims[factPerson].(map[string]any)
 	out := map[string]any{}
 	for name, value := range p {
@@ -104,7 +104,7 @@ func Released(g *storage.Grant, scopes []string) map[string]any {
 // UserInfo is what userinfo tells a client: what scopes release, and what it asked for
 // by name (OpenID Connect Core §5.3, §5.5).
 func UserInfo(g *storage.Grant, c *directory.Client, scopes []string) map[string]any {
-	out := Released(g, scopes)
+	out := release(g, scopes)
 	if r := askedOf(g); r != nil {
 		maps.Copy(out, told(g, c, r.UserInfo))
 	}
@@ -115,7 +115,7 @@ func UserInfo(g *storage.Grant, c *directory.Client, scopes []string) map[string
 // inIDToken picks what goes into the ID token: the claims that an administrator gave
 // the client there, as far as scopes release them, and what it asked for by name.
 func inIDToken(g *storage.Grant, c *directory.Client) map[string]any {
-	released, out := Released(g, g.Scopes), map[string]any{}
+	released, out := release(g, g.Scopes), map[string]any{}
 	for _, name := range c.IDTokenClaims {
 		copyClaims(out, released, name)
 		if name == "email" {

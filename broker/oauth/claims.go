@@ -32,10 +32,10 @@ type ClaimRequest struct {
 	Values    []any `json:"values,omitempty"` // string, bool or float64; value is a list of one
 }
 
-// ParseClaims reads a claims parameter: JSON without a name twice, small, flat, and of
+// parseClaims reads a claims parameter: JSON without a name twice, small, flat, and of
 // the types that §5.5 gives its members. Members that it does not know are ignored, as
 // §5.5 demands. An empty parameter is nil.
-func ParseClaims(raw string) (*ClaimsRequest, *Error) {
+func parseClaims(raw string) (*ClaimsRequest, *Error) {
 	switch {
 	case raw == "":
 		return nil, nil
@@ -180,7 +180,7 @@ func (r *ClaimsRequest) String() string {
 }
 
 func (r *AuthRequest) readClaims(q url.Values) (err *Error) {
-	r.Claims, err = ParseClaims(q.Get("claims"))
+	r.Claims, err = parseClaims(q.Get("claims"))
 	return err
 }
 

@@ -9,7 +9,7 @@ import (
 
 func TestTheClaimsParameterIsReadAsWritten(t *testing.T) {
 	// the example of OpenID Connect Core §5.5
-	r, err := ParseClaims(`{"userinfo":{"given_name":{"essential":true},"nickname":null,"email":{"essential":true},"http://example.info/claims/groups":null},
+	r, err := parseClaims(`{"userinfo":{"given_name":{"essential":true},"nickname":null,"email":{"essential":true},"http://example.info/claims/groups":null},
 		"id_token":{"auth_time":{"essential":true},"acr":{"values":["urn:mace:incommon:iap:silver"]}}}`)
 	if err != nil {
 		t.Fatal(err)
@@ -17,7 +17,7 @@ func TestTheClaimsParameterIsReadAsWritten(t *testing.T) {
 	if !r.UserInfo["given_name"].Essential || r.UserInfo["nickname"].Essential || len(r.UserInfo) != 4 || len(r.IDToken) != 2 || !r.IDToken["acr"].Fits("urn:mace:incommon:iap:silver") || r.IDToken["acr"].Fits("bronze") {
 		t.Errorf("got %+v", r)
 	}
-	again, err := ParseClaims(r.String())
+	again, err := parseClaims(r.String())
 	if err != nil || again.String() != r.String() {
 		t.Errorf("%s became %v, %v", r, again, err)
 	}
@@ -32,7 +32,7 @@ func TestTheClaimsParameterIsReadAsWritten(t *testing.T) {
 
 func TestMembersThatNobodyKnowsAreIgnored(t *testing.T) {
 	for _, raw := range []string{`{}`, `{"userinfo":null}`, `{"vc":{"x":1}}`, `{"userinfo":{"name":{"purpose":"to greet you"}}}`, ``} {
-		if _, err := ParseClaims(raw); err != nil {
+		if _, err := parseClaims(raw); err != nil {
 			t.Errorf("%s: %v", raw, err)
 		}
 	}
@@ -50,7 +50,7 @@ func TestAClaimsParameterThatTwoParsersCouldReadDifferentlyIsRefused(t *testing.
 		{"too long", `{"userinfo":{"name":{"value":"` + strings.Repeat("v", 2048) + `"}}}`}, {"too deep", `{"x":` + strings.Repeat("[", 900) + strings.Repeat("]", 900) + `}`},
 		{"too many", `{"x":[` + strings.Repeat("1,", 200) + `1]}`}, {"a number beyond all", `{"userinfo":{"updated_at":{"value":1e999}}}`},
 	} {
-		if r, err := ParseClaims(row.raw); err == nil || err.Code != InvalidRequest {
+		if r, err := parseClaims(row.raw); err == nil || err.Code != InvalidRequest {
 			t.Errorf("%s: %v, %v", row.why, r, err)
 		}
 	}
@@ -70,7 +70,7 @@ func TestOnlyAnEssentialACRIsADemand(t *testing.T) {
 		{"any class, one there", `{"id_token":{"acr":{"essential":true}}}`, "bronze", true},
 		{"userinfo has no acr", `{"userinfo":{"acr":{"essential":true,"value":"gold"}}}`, "", true},
 	} {
-		c, err := ParseClaims(row.claims)
+		c, err := parseClaims(row.claims)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -85,14 +85,14 @@ func FuzzTheClaimsParameter(f *testing.F) {
 		f.Add(seed)
 	}
 	f.Fuzz(func(t *testing.T, raw string) {
-		r, err := ParseClaims(raw)
+		r, err := parseClaims(raw)
 		if err != nil || r == nil {
 			return
 		}
 		if len(raw) > maxClaims || !json.Valid([]byte(raw)) {
 			t.Fatalf("accepted %q", raw)
 		}
-		again, err := ParseClaims(r.String())
+		again, err := parseClaims(r.String())
 		if len(r.String()) <= maxClaims && (err != nil || again.String() != r.String()) {
 			t.Fatalf("%q became %q, then %v", raw, r, err)
 		}

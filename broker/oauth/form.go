@@ -21,12 +21,12 @@ func ParseForm(raw string, maxParams int) (url.Values, *Error) {
 	if err != nil {
 		return nil, E(InvalidRequest, "the parameters are not application/x-www-form-urlencoded").Because(err)
 	}
-	return v, CheckForm(v, maxParams)
+	return v, checkForm(v, maxParams)
 }
 
-// CheckForm refuses what no honest client sends: too many parameters, one given
+// checkForm refuses what no honest client sends: too many parameters, one given
 // twice (RFC 6749 §3.1; resource may repeat, RFC 8707 §2), or bytes that are not text.
-func CheckForm(v url.Values, maxParams int) *Error {
+func checkForm(v url.Values, maxParams int) *Error {
 	n := 0
 	for name, values := range v {
 		if n += len(values); n > maxParams {

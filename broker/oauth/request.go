@@ -92,7 +92,7 @@ func ParseAuthRequest(q url.Values, pkceRequired bool) (*AuthRequest, *Error) {
 	return r, r.checkPKCE(pkceRequired)
 }
 
-func checkParams(q url.Values) *Error { return CheckForm(q, maxParams) }
+func checkParams(q url.Values) *Error { return checkForm(q, maxParams) }
 
 // checkKinds refuses flows we do not offer (OAuth 2.1; OpenID Connect Core §3.1.2.6).
 func (r *AuthRequest) checkKinds(q url.Values) *Error {
@@ -144,13 +144,13 @@ func (r *AuthRequest) checkSizes(q url.Values) *Error {
 // readResources takes each resource once (RFC 8707 §2).
 func (r *AuthRequest) readResources(q url.Values) *Error {
 	var err *Error
-	r.Resources, err = ParseResources(q["resource"])
+	r.Resources, err = parseResources(q["resource"])
 	return err
 }
 
-// ParseResources reads the resource parameters of an authorization or token
+// parseResources reads the resource parameters of an authorization or token
 // request: few, short, each once, empty ones left out (RFC 8707 §2).
-func ParseResources(values []string) ([]string, *Error) {
+func parseResources(values []string) ([]string, *Error) {
 	if len(values) > maxResources {
 		return nil, E(InvalidTarget, "more than 10 resources")
 	}
@@ -242,7 +242,7 @@ func (r *AuthRequest) checkPKCE(required bool) *Error {
 		return E(InvalidRequest, "code_challenge is missing")
 	case r.ChallengeMethod != "S256":
 		return E(InvalidRequest, "code_challenge_method must be S256")
-	case !ValidChallenge(r.Challenge):
+	case !validChallenge(r.Challenge):
 		return E(InvalidRequest, "code_challenge is not an S256 challenge")
 	}
 	return nil

@@ -280,7 +280,7 @@ func FuzzParseAuthRequest(f *testing.F) {
 		if oerr != nil {
 			return
 		}
-		if r.ResponseType != "code" || !ValidChallenge(r.Challenge) || r.ChallengeMethod != "S256" || len(r.Scopes) > maxScopes || len(r.Resources) > maxResources ||
+		if r.ResponseType != "code" || !validChallenge(r.Challenge) || r.ChallengeMethod != "S256" || len(r.Scopes) > maxScopes || len(r.Resources) > maxResources ||
 			len(r.Prompt) > 1 && r.Asks("none") || r.MaxAge != nil && *r.MaxAge < 0 {
 			t.Errorf("accepted %q as %+v", raw, r)
 		}

@@ -35,9 +35,9 @@ func S256(verifier string) (challenge string, ok bool) {
 	return base64.RawURLEncoding.EncodeToString(sum[:]), true
 }
 
-// ValidChallenge tells whether a string can be an S256 challenge: the strict
+// validChallenge tells whether a string can be an S256 challenge: the strict
 // base64url spelling of exactly 32 bytes.
-func ValidChallenge(s string) bool {
+func validChallenge(s string) bool {
 	if len(s) != 43 {
 		return false
 	}

@@ -10,7 +10,7 @@ const verifier = "dBjftJeZ4CVP-mB92K27uhbUJU1p1r_wW1gFWFOEjXk"
 
 func TestS256IsTheExampleOfRFC7636(t *testing.T) {
 	got, ok := S256(verifier)
-	if !ok || got != challenge || !ValidChallenge(got) {
+	if !ok || got != challenge || !validChallenge(got) {
 		t.Errorf("got %q, %v; want %q", got, ok, challenge)
 	}
 }
@@ -49,7 +49,7 @@ func TestD09_OnlyTheCanonicalSpellingOf32BytesIsAChallenge(t *testing.T) {
 		{"line end, which lenient decoders skip", challenge[:21] + "\n" + challenge[21:42]},
 		{"64 hexadecimal digits", strings.Repeat("ab", 32)},
 	} {
-		if ValidChallenge(row.challenge) {
+		if validChallenge(row.challenge) {
 			t.Errorf("%s: %q must be refused", row.why, row.challenge)
 		}
 	}

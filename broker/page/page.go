@@ -5,8 +5,11 @@
 //	          │          └▶ Ask ────────▶          │
 //	/authorize┤                                    ├─▶ the app   (or FormPost)
 //	          └▶ Continue ────────────────────────┘
-//	/logout ──▶ SignOut ─▶ SignedOut          anything else ──▶ Error
-//	/account ─▶ Account
+//	/logout ────▶ SignOut ─▶ SignedOut
+//	/account ───▶ Account
+//	/invitation ▶ Ask ─────▶ Done
+//	an error ───▶ ConfirmRedirect ─▶ an app that nobody vouches for
+//	          └─▶ Error
 //
 // It owns the templates, the one stylesheet, the Content-Security-Policy and the
 // escaping of everything that an admin, an upstream or a stranger wrote. Pages

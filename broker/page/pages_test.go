@@ -54,7 +54,7 @@ func samples() []sample {
 				{Name: "password", Label: "Password", Type: "password", Autocomplete: "new-password"}, {Name: "again", Label: "The same once more", Type: "password", Autocomplete: "new-password"}},
 			Action: "/invitation", Token: "token-1", Button: "Set the password", EndsHere: true}},
 		{name: "done", status: 200, forms: "'none'", view: Done{Title: "Your password is set", Sentence: "You can sign in with it now. This page may be closed."}},
-		{name: "leave", status: 400, bare: true, ids: []string{"answer", "continue", "reference", "code"}, view: Leave{App: "Items Desk", Host: "desk.example",
+		{name: "confirm", status: 400, bare: true, ids: []string{"answer", "continue", "reference", "code"}, view: ConfirmRedirect{App: "Items Desk", Host: "desk.example",
 			Href: "https://desk.example/callback", Fields: []Field{{"error", "login_required"}, {"state", "st&te"}}, Code: "login_required", Reference: "7KQ2-M4XN"}},
 		{name: "account", status: 200, forms: "'self'", ids: []string{"identities", "sessions", "apps", "consents", "end-others", "sign-out", "notice"}, view: accountSample()},
 		{name: "formpost", status: 200, bare: true, script: true, ids: []string{"answer", "continue"}, view: FormPost{Action: "https://desk.example/callback?tenant=a&b=c",
@@ -109,8 +109,8 @@ func render(t testing.TB, p *Pages, status int, view any) *httptest.ResponseReco
 		err = p.Ask(w, status, v)
 	case Done:
 		err = p.Done(w, v)
-	case Leave:
-		err = p.Leave(w, v)
+	case ConfirmRedirect:
+		err = p.ConfirmRedirect(w, v)
 	default:
 		t.Fatalf("no page shows a %T", view)
 	}

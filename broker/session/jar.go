@@ -1,12 +1,14 @@
-// Package session keeps what a browser carries between two requests: the id of
-// its single sign-on session and, for each tab that is signing in, one sealed
-// login transaction.
+// Package session keeps what a browser carries between two requests, and tells
+// apps when a session ended.
 //
 //	browser ── __Host-hs-sid ──▶ SHA-256 ──▶ a row in storage   (who is signed in)
 //	        ── __Host-hs-tx-… ─▶ open ─────▶ Transaction        (what this tab is doing)
+//	        ── __Host-hs-farewell ▶ open ──▶ Farewell           (signing out by way of the provider)
+//	storage ── notices ────────▶ Outbox ┄┄▶ apps                (back-channel logout)
 //
-// It owns cookie names and attributes and the sealing of transactions. It leaves
-// to storage which sessions are alive, and to broker what happens next.
+// It owns cookie names and attributes and the sealing of what travels in them. It
+// leaves to storage which sessions are alive and who has to be told, and to broker
+// what happens next.
 package session
 
 import (

@@ -18,7 +18,7 @@ import (
 )
 
 const (
-	maxSealed = 2048     // bytes of one cookie value: DESIGN "at most 2 KiB each"
+	maxSealed = 2048     // bytes of one cookie value, see docs/decisions/0002
 	maxTabs   = 4        // transactions one browser may have open
 	maxPlain  = 16 << 10 // what inflating a cookie may yield
 )

@@ -153,7 +153,7 @@ func buildUpstreams(ctx context.Context, cfg *configs.Config, snap *directory.Sn
 // outgoing is the hardened client for one kind of network.
 func outgoing(cfg *configs.Config, private bool, hosts map[string]string) (*http.Client, error) {
 	client, err := providers.NewClient(providers.ClientOptions{CAFile: cfg.Outgoing.CAFile, Proxy: cfg.Outgoing.Proxy.Reveal(),
-		AllowLoopback: cfg.Outgoing.AllowLoopback, AllowPrivate: private, Timeout: time.Duration(cfg.Outgoing.Timeout), Hosts: hosts})
+		AllowLoopback: cfg.Outgoing.AllowLoopback, AllowPrivate: private, Timeout: cfg.Outgoing.Timeout.Std(), Hosts: hosts})
 	if err != nil {
 		return nil, fmt.Errorf("outgoing: %w", err)
 	}
@@ -169,7 +169,7 @@ func docs(cfg *configs.Config) *broker.Docs {
 }
 
 func lifetimes(cfg *configs.Config) grant.Lifetimes {
-	l, d := cfg.Lifetimes, func(x directory.Duration) time.Duration { return time.Duration(x) }
+	l, d := cfg.Lifetimes, directory.Duration.Std
 	return grant.Lifetimes{Access: d(l.Access), ID: d(l.ID), Code: d(l.Code), Transaction: d(l.Transaction), SessionIdle: d(l.SessionIdle),
 		SessionAbsolute: d(l.SessionAbsolute), RefreshIdle: d(l.RefreshIdle), RefreshAbsolute: d(l.RefreshAbsolute), RefreshGrace: d(l.RefreshGrace),
 		MaxUpstreamAge: d(l.MaxUpstreamAge)}

@@ -18,7 +18,7 @@ func (h *house) policy() tokens.Policy {
 		algs[i] = tokens.Alg(a)
 	}
 	k := h.cfg.Keys
-	return tokens.Policy{Algs: algs, Every: time.Duration(k.RotateEvery), PublishAhead: time.Duration(k.PublishAhead), KeepAfter: time.Duration(k.KeepAfter)}
+	return tokens.Policy{Algs: algs, Every: k.RotateEvery.Std(), PublishAhead: k.PublishAhead.Std(), KeepAfter: k.KeepAfter.Std()}
 }
 
 // openRing loads the signing keys, making or moving them as the policy says. When two

@@ -2,10 +2,10 @@ package page
 
 import "net/http"
 
-// Leave asks before a person who did not sign in is sent on to an app that the
+// ConfirmRedirect asks before a person who did not sign in is sent on to an app that the
 // people who run the broker do not vouch for (RFC 9700 §4.11.2). It belongs to an
 // error, so its status is 400, and its address may hold a state: it loads nothing.
-type Leave struct {
+type ConfirmRedirect struct {
 	App       string
 	Host      string  // where it leads
 	Href      string  // the answer to the app, or the address that Fields are posted to
@@ -14,13 +14,13 @@ type Leave struct {
 	Reference string
 }
 
-// Leave names the host and waits for the person.
-func (p *Pages) Leave(w http.ResponseWriter, v Leave) error {
+// ConfirmRedirect names the host and waits for the person.
+func (p *Pages) ConfirmRedirect(w http.ResponseWriter, v ConfirmRedirect) error {
 	csp := policy{Forms: "'none'"}
 	if len(v.Fields) > 0 {
 		csp.Forms = "" // ends at the app
 	}
-	return p.show(w, http.StatusBadRequest, "leave", view{Title: "Leave this site?", Bare: true, Page: struct {
+	return p.show(w, http.StatusBadRequest, "confirm", view{Title: "Leave this site?", Bare: true, Page: struct {
 		App, Host, Code, Reference string
 		Href                       link
 		Fields                     []Field

@@ -10,11 +10,11 @@ import (
 	"github.com/handstamp/handstamp/broker/page"
 )
 
-// stay keeps an error of the front door from being sent on by itself to an app that
+// confirmRedirect keeps an error of the front door from being sent on by itself to an app that
 // the administrator does not vouch for (confirm_redirect): anybody could make a link
 // that begins with our address and ends at that app's. The page names the host and
 // waits (RFC 9700 §4.11.2). Whoever is signed in here is sent on: that is a login.
-func (b *Broker) stay(c *gin.Context, err error) error {
+func (b *Broker) confirmRedirect(c *gin.Context, err error) error {
 	var be *backError
 	if err == nil || !errors.As(err, &be) {
 		return err
@@ -28,11 +28,11 @@ func (b *Broker) stay(c *gin.Context, err error) error {
 	}
 	note(c, be.err.Code, be.err)
 	r, answer := be.request, url.Values{"error": {be.err.Code}, "error_description": {be.err.Description}}
-	view := page.Leave{App: nameOf(client), Host: oauth.RedirectHost(r.RedirectURI), Code: be.err.Code, Reference: rec(c).reference}
+	view := page.ConfirmRedirect{App: nameOf(client), Host: oauth.RedirectHost(r.RedirectURI), Code: be.err.Code, Reference: rec(c).reference}
 	if r.ResponseMode == "form_post" {
 		view.Href, view.Fields = r.RedirectURI, b.fields(r, answer)
 	} else {
 		view.Href = b.responseURL(r, answer)
 	}
-	return b.pages.Leave(c.Writer, view)
+	return b.pages.ConfirmRedirect(c.Writer, view)
 }
