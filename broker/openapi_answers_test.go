@@ -2,6 +2,7 @@ package broker_test
 
 import (
 	"net/http"
+	"net/http/httptest"
 	"net/url"
 	"path/filepath"
 	"regexp"
@@ -159,4 +160,41 @@ func TestTheDocumentationPageMayAskForTokensOfItsOwnOrigin(t *testing.T) {
 	}
 	without := newKitWith(t, "sqlite:"+filepath.Join(t.TempDir(), "book.db"), nil)
 	mustFail(t, ask(without, without.issuer), http.StatusBadRequest, "invalid_request") // no page of ours has scripts
+}
+
+func TestBelowAPathTheDocumentAndItsPageStandThere(t *testing.T) {
+	for _, issuer := range []string{"https://login.example.com", "https://example.com:8443/a/b"} {
+		b := servedAt(t, issuer)
+		where, err := url.Parse(issuer)
+		if err != nil {
+			t.Fatal(err)
+		}
+		get := func(path string) *httptest.ResponseRecorder {
+			w := httptest.NewRecorder()
+			b.ServeHTTP(w, httptest.NewRequest(http.MethodGet, where.Scheme+"://"+where.Host+path, nil))
+			return w
+		}
+		c := readContract(get(where.Path + "/openapi.json").Body.Bytes())
+		servers, _ := at(c.doc, "servers").([]any)
+		if len(servers) != 1 || at(servers[0], "url") != issuer || at(c.doc, "components", "securitySchemes", "signIn", "flows", "authorizationCode", "tokenUrl") != issuer+"/token" {
+			t.Errorf("%s: servers %v", issuer, servers)
+		}
+		for path, item := range object(c.doc["paths"]) { // what has a server of its own stands outside the issuer's path
+			if own, _ := at(item, "servers").([]any); len(own) > 0 {
+				if w := get(path); at(own[0], "url") != where.Scheme+"://"+where.Host || w.Code != http.StatusOK {
+					t.Errorf("%s: %s at %v: %d", issuer, path, own, w.Code)
+				}
+			}
+		}
+		page := get(where.Path + "/docs")
+		files := regexp.MustCompile(`(?:src|href)="(/[^"]+)"`).FindAllStringSubmatch(page.Body.String(), -1)
+		if page.Code != http.StatusOK || len(files) < 4 || !strings.Contains(page.Header().Get("Content-Security-Policy"), " "+issuer+"/token ") {
+			t.Errorf("%s: the page: %d %v", issuer, page.Code, page.Header())
+		}
+		for _, f := range files {
+			if w := get(f[1]); w.Code != http.StatusOK || !strings.HasPrefix(f[1], where.Path+"/") {
+				t.Errorf("%s: %s: %d", issuer, f[1], w.Code)
+			}
+		}
+	}
 }

@@ -103,7 +103,7 @@ func judgeDocs(t *testing.T, happened map[string]string) {
 		{"api: wrote", "insufficient_scope", ""},
 		{"api: kept", "{}", "tokens live in the page's memory only"},
 		{"api: read as a machine", `"subject": "client:nightly"`, ""},
-		{"broker: operations", "3", ""},
+		{"broker: operations", "3", "thirty and some"},
 		{"broker: window", "closed", ""},
 		{"broker: userinfo", "alice@acme.example", ""},
 		{"broker: discovery", "authorization_endpoint", ""},

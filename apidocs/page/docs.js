@@ -22,6 +22,10 @@ channel.onmessage = ({ data }) => {
 };
 
 const handWork = () => ({
+  wrapComponents: {
+    // The dialog begins at its first part, and not at the first box in it that takes a name and a password.
+    Input: (Original, { React }) => ({ autoFocus, ...rest }) => React.createElement(Original, rest),
+  },
   statePlugins: {
     auth: {
       wrapActions: {
