@@ -18,6 +18,18 @@ func ExampleLookup() {
 	// Output: https://example.okta.com/oauth2/default
 }
 
+// A kind of your own is one file: most are plain OpenID Connect with a habit or two.
+// Its init registers it; providertest.Run holds it to what every kind promises.
+func ExampleRegister() {
+	plain, _ := providers.Lookup("oidc")
+	providers.Register(providers.Kind{Name: "acme", Title: "Acme",
+		Issuer: plain.Issuer,
+		New: func(ctx context.Context, s providers.Settings) (providers.Provider, error) {
+			s.UserInfo = "always" // Acme's ID tokens say only who it is
+			return plain.New(ctx, s)
+		}})
+}
+
 // Begin sends the person away; Finish reads who came back. The caller draws the
 // secrets and keeps them bound to the person's browser in between.
 func ExampleProvider() {

@@ -4,10 +4,14 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net/http"
+	"net/http/httptest"
 	"runtime"
+	"strings"
 	"testing"
 	"time"
 
+	"github.com/handstamp/handstamp/guard"
 	"github.com/handstamp/handstamp/guard/guardtest"
 	"github.com/handstamp/handstamp/tokens"
 )
@@ -88,3 +92,33 @@ func TestAMistakeOfTheTestSaysWhatToDo(t *testing.T) {
 		}
 	}
 }
+
+// An API's own test: a real guard, real tokens, no broker and no network.
+func ExampleIssuer() {
+	var t example // in a test of yours, its *testing.T
+	issuer := guardtest.New(t)
+	api := issuer.Guard("https://api.example").Require("items:read")(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		token, _ := guard.From(r.Context())
+		fmt.Fprint(w, "items of "+token.Subject)
+	}))
+	for _, token := range []string{
+		issuer.Token("usr_alice", "items:read"),
+		issuer.Token("usr_alice", "items:write"),
+		issuer.Token("usr_alice", "items:read", guardtest.Forged()),
+	} {
+		r, w := httptest.NewRequest("GET", "/items", nil), httptest.NewRecorder()
+		r.Header.Set("Authorization", "Bearer "+token)
+		api.ServeHTTP(w, r)
+		fmt.Println(w.Code, strings.TrimSpace(w.Body.String()))
+	}
+	// Output:
+	// 200 items of usr_alice
+	// 403 {"error":"insufficient_scope","error_description":"the access token does not have the scopes that this needs"}
+	// 401 {"error":"invalid_token","error_description":"the access token is not valid"}
+}
+
+// example stands in for a *testing.T, which an Example has not.
+type example struct{}
+
+func (example) Helper()                           {}
+func (example) Fatalf(format string, args ...any) { panic(fmt.Sprintf(format, args...)) }
