@@ -47,7 +47,7 @@ func (b *Broker) decideAgain(ctx context.Context, v *visit, s *storage.Session) 
 	if err != nil {
 		return nil, nil, unavailable(err)
 	}
-	who := &grant.Subject{User: s.User, Provider: p, Claims: id.Claims, ClaimsAt: id.ClaimsAt}
+	who := &grant.Subject{User: s.User, Provider: p, Claims: grant.OfSignIn(id.Claims, s.ACR, s.AMR, s.AuthTime), ClaimsAt: id.ClaimsAt}
 	d, err := decide(v, *who)
 	return who, d, err
 }

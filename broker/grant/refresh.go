@@ -78,7 +78,7 @@ func again(ctx context.Context, r *Request, f *storage.Refresh) (storage.GrantUp
 	if g.Snapshot == basis(r.Snapshot, f.Identity.ClaimsAt) {
 		return none, nil // admit() is asked once more before the tokens are made
 	}
-	who := Subject{User: g.User, Provider: p, Claims: f.Identity.Claims, ClaimsAt: f.Identity.ClaimsAt}
+	who := Subject{User: g.User, Provider: p, Claims: OfSignIn(f.Identity.Claims, g.ACR, g.AMR, g.AuthTime), ClaimsAt: f.Identity.ClaimsAt}
 	d, refusal, oerr := Decide(r.Snapshot, r.Client, who, resourcesOf(g, r.Snapshot.Issuer()), g.Scopes)
 	if oerr != nil {
 		return none, oauth.E(oauth.InvalidGrant, "the grant is no longer valid").Because(oerr)
