@@ -41,9 +41,6 @@ func (s *Session) fields() []any {
 		when{&s.CreatedAt}, when{&s.LastSeenAt}, when{&s.ExpiresAt}, &s.IP, &s.Device}
 }
 
-// touchEvery is how exact LastSeenAt is: a session is written at most this often.
-const touchEvery = time.Minute
-
 // Session returns a live session: not ended, not idle for longer than idle, not
 // past its absolute end, of a user who is not disabled.
 func (d *DB) Session(ctx context.Context, idHash []byte, idle time.Duration) (*Session, error) {
@@ -69,25 +66,6 @@ func (d *DB) SessionsOf(ctx context.Context, userID string) ([]Session, error) {
 		WHERE s.user_id = $1 AND s.ended_at = 0 AND s.expires_at > $2 AND s.last_seen_at + s.idle > $2 AND NOT u.disabled
 		ORDER BY s.last_seen_at DESC, s.sid LIMIT $3`, userID, now, mostListed)
 	return out, found("list sessions", err)
-}
-
-// TouchSession notes that a live session was used. It writes at most once a minute.
-func (d *DB) TouchSession(ctx context.Context, idHash []byte) error {
-	const due = ` WHERE id_hash = $1 AND ended_at = 0 AND last_seen_at <= $2`
-	now, hash := d.now(), hashText(idHash)
-	var one int
-	err := found("find session", d.read(ctx, `SELECT 1 FROM sessions`+due, hash, now-touchEvery.Microseconds()).Scan(&one))
-	if errors.Is(err, ErrNotFound) {
-		return nil // touched lately, or gone: either way nothing to note
-	}
-	if err != nil {
-		return err
-	}
-	_, err = write(ctx, d, "touch session", func(ctx context.Context, q runner) (struct{}, error) {
-		_, err := q.ExecContext(ctx, `UPDATE sessions SET last_seen_at = $3`+due, hash, now-touchEvery.Microseconds(), now)
-		return struct{}{}, err
-	})
-	return err
 }
 
 // EndSession signs a person out: the session, its online refresh tokens and every
