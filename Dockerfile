@@ -10,9 +10,9 @@ WORKDIR /src
 COPY go.mod go.sum ./
 RUN go mod download
 COPY . .
-RUN CGO_ENABLED=0 go build -trimpath -ldflags "-s -w" -o /out/handstamp ./cmd/handstamp
-RUN CGO_ENABLED=0 go build -trimpath -ldflags "-s -w" -o /out/app ./examples/app/cmd
-RUN CGO_ENABLED=0 go build -trimpath -ldflags "-s -w" -o /out/api ./examples/api/cmd
+RUN CGO_ENABLED=0 go build -tags nomsgpack -trimpath -ldflags "-s -w" -o /out/handstamp ./cmd/handstamp
+RUN CGO_ENABLED=0 go build -tags nomsgpack -trimpath -ldflags "-s -w" -o /out/app ./examples/app/cmd
+RUN CGO_ENABLED=0 go build -tags nomsgpack -trimpath -ldflags "-s -w" -o /out/api ./examples/api/cmd
 RUN mkdir -m 0700 /out/data
 
 # The sample app and API, for docker-compose.yml: `docker build --target examples .`

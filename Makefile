@@ -11,7 +11,7 @@ dev: ## run everything on this machine: broker, three pretend upstreams, a sampl
 	go run ./cmd/handstamp dev
 
 build: ## a static binary, ./bin/handstamp
-	CGO_ENABLED=0 go build -trimpath -ldflags '-s -w' -o bin/handstamp ./cmd/handstamp
+	CGO_ENABLED=0 go build -tags nomsgpack -trimpath -ldflags '-s -w' -o bin/handstamp ./cmd/handstamp
 
 test: ## everything that must hold before a change lands; installs what it needs on Debian
 	@if [ -n "$$HANDSTAMP_DOCS" ]; then echo "make test is what runs this page; it is not begun twice"; \

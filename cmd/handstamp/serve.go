@@ -11,6 +11,7 @@ import (
 	"net/http"
 	"os"
 	"os/signal"
+	"runtime/debug"
 	"syscall"
 	"time"
 
@@ -50,6 +51,7 @@ func serve(ctx context.Context, path string, out io.Writer) error {
 		return errors.Join(err, h.Close())
 	}
 	log.Info("the door is open", "issuer", cfg.Issuer, "listen", listener.Addr().String(), "tls", cfg.TLS.Cert != "", "providers", len(cfg.Directory.Providers), "clients", len(cfg.Directory.Clients))
+	debug.FreeOSMemory() // what reading settings and compiling rules took is not needed again
 	background, stop := context.WithCancel(ctx)
 	defer stop()
 	go h.reseal(background)
