@@ -57,7 +57,7 @@ func (w worthless) Unwrap() error { return w.cause }
 // worth looks at a token of either kind; the two look different, so token_type_hint
 // is not needed (RFC 7662 §2.1).
 func (b *Broker) worth(ctx context.Context, dir *Directory, asking *directory.Client, raw string) (map[string]any, error) {
-	if strings.HasPrefix(raw, "hsr_") {
+	if storage.IsRefreshToken(raw) {
 		return b.refreshWorth(ctx, dir, asking, raw)
 	}
 	claims, err := b.verifier.AccessForAnyAudience(ctx, raw)

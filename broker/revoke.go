@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"net/http"
-	"strings"
 
 	"github.com/gin-gonic/gin"
 
@@ -48,7 +47,7 @@ func (b *Broker) revoke(c *gin.Context) error {
 // token_type_hint is not needed, since the kinds look different (RFC 7009 §2.1).
 func (b *Broker) revocable(ctx context.Context, raw string) (owner string, end func(context.Context, storage.Actor) error, err error) {
 	grantID := ""
-	if strings.HasPrefix(raw, "hsr_") {
+	if storage.IsRefreshToken(raw) {
 		g, err := b.db.GrantByRefresh(ctx, raw)
 		if err != nil {
 			return "", nil, err

@@ -6,7 +6,7 @@ import (
 	"strings"
 	"sync"
 
-	"github.com/handstamp/handstamp/broker/directory"
+	"github.com/handstamp/handstamp/broker/mapping"
 )
 
 // fields are the keys of one section.
@@ -49,7 +49,7 @@ func suggest(key, path string, f *fields) string {
 	squashed := squash(key)
 	best, limit := "", 1+len(key)/4
 	for _, name := range f.names {
-		if d := directory.Distance(plain, name); d <= limit {
+		if d := mapping.Distance(plain, name); d <= limit {
 			best, limit = name, d-1
 		}
 		if squashed == squash(name) {

@@ -42,6 +42,9 @@ const (
 	familyIDChars = 22
 )
 
+// IsRefreshToken tells by its form alone whether a token is meant as a refresh token.
+func IsRefreshToken(raw string) bool { return strings.HasPrefix(raw, tokenPrefix) }
+
 type tokenText struct {
 	family     string
 	generation int64

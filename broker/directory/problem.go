@@ -5,6 +5,8 @@ import (
 	"maps"
 	"slices"
 	"strings"
+
+	"github.com/handstamp/handstamp/broker/mapping"
 )
 
 // Problem is one fault of a Document: where it is, what is wrong and what would
@@ -81,33 +83,9 @@ func names[V any](defined map[string]V) []string {
 func nearest(got string, words []string) string {
 	best, limit := "", 1+len(got)/4
 	for _, w := range words {
-		if d := Distance(strings.ToLower(got), strings.ToLower(w)); d <= limit {
+		if d := mapping.Distance(strings.ToLower(got), strings.ToLower(w)); d <= limit {
 			best, limit = w, d-1
 		}
 	}
 	return best
-}
-
-// Distance counts the insertions, deletions and replacements between two words.
-func Distance(a, b string) int {
-	if max(len(a), len(b)) > 128 {
-		return 128
-	}
-	row := make([]int, len(b)+1)
-	for j := range row {
-		row[j] = j
-	}
-	for i := range len(a) {
-		diagonal := row[0]
-		row[0] = i + 1
-		for j := range len(b) {
-			cost := diagonal
-			if a[i] != b[j] {
-				cost++
-			}
-			diagonal = row[j+1]
-			row[j+1] = min(cost, row[j]+1, diagonal+1)
-		}
-	}
-	return row[len(b)]
 }

@@ -57,13 +57,6 @@ type Request struct {
 	Upstreams map[string]providers.Provider // by slug
 }
 
-// Proof is what a grant type established: the tokens it entitles to.
-type Proof struct {
-	Granted tokens.Granted
-	ID      *tokens.IDToken // nil unless openid was granted
-	Refresh string          // the refresh token to hand out, or ""
-}
-
 // Grant answers one grant_type. The client is already authenticated and allowed
 // to use this type.
 type Grant interface {

@@ -181,7 +181,7 @@ func nameWords(name string) (message, hint string) {
 	head, _, _ := strings.Cut(name, ".")
 	best, distance := "", 3
 	for _, v := range append(slices.Clone(variables), "has", "size", "exists", "all", "filter", "map", "keys", "split", "matches", "startsWith", "endsWith") {
-		if d := edits(name, v); d < distance {
+		if d := Distance(name, v); d < distance {
 			best, distance = v, d
 		}
 	}
@@ -196,24 +196,4 @@ func nameWords(name string) (message, hint string) {
 		hint = visible
 	}
 	return "there is no " + name, hint
-}
-
-// edits is the Levenshtein distance.
-func edits(a, b string) int {
-	row := make([]int, len(b)+1)
-	for j := range row {
-		row[j] = j
-	}
-	for i := range len(a) {
-		last := row[0]
-		row[0] = i + 1
-		for j := range len(b) {
-			cost := 1
-			if a[i] == b[j] {
-				cost = 0
-			}
-			last, row[j+1] = row[j+1], min(row[j+1]+1, row[j]+1, last+cost)
-		}
-	}
-	return row[len(b)]
 }
