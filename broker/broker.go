@@ -8,7 +8,7 @@
 //
 //	app ──▶ token, userinfo, revoke, logout       API ──▶ introspect
 //	app ◀── backchannel: a session ended          provider ──▶ backchannel: it ended there
-//	person ──▶ account, invitation                everyone ──▶ discovery, jwks, health
+//	person ──▶ account, invitation                everyone ──▶ discovery, jwks, openapi, health
 //
 // Files are read in the order in which a login happens; this one lists every
 // route. What must never be forgotten (state, nonce, PKCE, browser binding,
