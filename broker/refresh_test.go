@@ -1,8 +1,10 @@
 package broker_test
 
 import (
+	"github.com/handstamp/handstamp/broker/directory"
 	"net/http"
 	"net/url"
+	"slices"
 	"sync"
 	"testing"
 	"time"
@@ -128,4 +130,25 @@ func TestAnAppThatMayHaveOfflineAccessButDidNotAskForItIsOnline(t *testing.T) {
 	}
 	b.post(k.issuer+"/logout", hidden(b.get(k.issuer+"/logout").body))
 	mustFail(t, l.refresh(got["refresh_token"].(string)), http.StatusBadRequest, "invalid_grant")
+}
+
+// Offline access is a permission of the settings: where it is taken away, what was given
+// under it ends, and does not go on until the person happens to sign in again.
+func TestL19_OfflineAccessEndsWithItsPermission(t *testing.T) {
+	k := newKit(t, machines)
+	l, b := k.login("web"), k.browser()
+	got := l.done(b, "google", "alice")["refresh_token"].(string)
+	k.change(func(d *directory.Document) {
+		d.Clients[0].RefreshTokens = directory.RefreshOnline
+		d.Clients[0].Scopes = slices.DeleteFunc(slices.Clone(d.Clients[0].Scopes), func(s string) bool { return s == "offline_access" })
+	})
+	if k.active(k.caller("web", webSecret), got) {
+		t.Error("introspection says that it is active")
+	}
+	mustFail(t, l.refresh(got), http.StatusBadRequest, "invalid_grant")
+	again := k.login("web", "scope", "openid items:read")
+	fresh := again.redeem(again.code(b.get(again.url()).to(t))).json(t)
+	if a := again.refresh(fresh["refresh_token"].(string)); a.StatusCode != http.StatusOK {
+		t.Errorf("an online one: %s", a.body)
+	}
 }

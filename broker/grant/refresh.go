@@ -72,6 +72,9 @@ func again(ctx context.Context, r *Request, f *storage.Refresh) (storage.GrantUp
 	if !ok {
 		return none, revoke(ctx, r, g.ID, "the provider of the grant is gone")
 	}
+	if outlived(r.Client, f) {
+		return none, revoke(ctx, r, g.ID, "client "+r.Client.ID+" may not have offline access any more")
+	}
 	if r.Desk.stale(p, f) {
 		return none, oauth.E(oauth.InvalidGrant, "the person must sign in again").Because(reason("the upstream answer is older than max_upstream_age"))
 	}
@@ -91,6 +94,12 @@ func again(ctx context.Context, r *Request, f *storage.Refresh) (storage.GrantUp
 	return storage.GrantUpdate{Changed: true, Scopes: g.Scopes, Audience: g.Audience, Roles: g.Roles, Claims: g.Claims, Trace: g.Trace, Snapshot: g.Snapshot}, nil
 }
 
+// outlived tells whether a refresh token survives sign-outs although its client may not
+// have such any more.
+func outlived(c *directory.Client, f *storage.Refresh) bool {
+	return f.Offline && c.RefreshTokens != directory.RefreshOffline
+}
+
 // stale tells whether the upstream's answer is too old for rules to work on.
 func (d *Desk) stale(p *directory.Provider, f *storage.Refresh) bool {
 	limit := d.Life.upstreamAge(p)
@@ -108,6 +117,8 @@ func (d *Desk) Usable(ctx context.Context, s *directory.Snapshot, c *directory.C
 		return "client " + c.ID + " may not refresh any more", nil
 	case !ok:
 		return "the provider of the grant is gone", nil
+	case outlived(c, f):
+		return "client " + c.ID + " may not have offline access any more", nil
 	case d.stale(p, f):
 		return "the upstream answer is older than max_upstream_age", nil
 	}
