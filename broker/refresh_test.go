@@ -1,13 +1,14 @@
 package broker_test
 
 import (
-	"github.com/handstamp/handstamp/broker/directory"
 	"net/http"
 	"net/url"
 	"slices"
 	"sync"
 	"testing"
 	"time"
+
+	"github.com/handstamp/handstamp/broker/directory"
 )
 
 func TestT01_T02_AnOldRefreshTokenRevokesTheFamily(t *testing.T) {
