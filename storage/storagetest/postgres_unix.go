@@ -6,6 +6,7 @@ import (
 	"cmp"
 	"database/sql"
 	"fmt"
+	"io"
 	"os"
 	"os/exec"
 	"os/user"
@@ -72,7 +73,7 @@ func startPostgres() (string, error) {
 	if err := cmd.Start(); err != nil {
 		return "", err
 	}
-	keptLeash = leash
+	leashes = append(leashes, leash)
 	url := "postgres://handstamp@/postgres?host=" + dir
 	if err := untilItAnswers(url, cmd); err != nil {
 		log, _ := os.ReadFile(filepath.Join(dir, "log"))
@@ -82,8 +83,8 @@ func startPostgres() (string, error) {
 	return url, nil
 }
 
-// keptLeash must not be collected: its finalizer would close it.
-var keptLeash any //nolint:unused // it is held, not read
+// leashes must not be collected: a finalizer would close them, and the server end.
+var leashes []io.Closer
 
 func untilItAnswers(url string, cmd *exec.Cmd) error {
 	gone := make(chan struct{})
