@@ -129,6 +129,34 @@ func TestTheFloorsTestSeesAPlantedImport(t *testing.T) {
 	}
 }
 
+// A file that is read at one sitting tells one story; a longer one tells two.
+func TestNoGoFileIsLongerThanFourHundredLines(t *testing.T) {
+	seen := 0
+	err := filepath.WalkDir("../..", func(path string, d fs.DirEntry, err error) error {
+		if err != nil {
+			return err
+		}
+		if d.IsDir() && (d.Name() == ".git" || d.Name() == "node_modules") {
+			return filepath.SkipDir
+		}
+		if filepath.Ext(path) != ".go" {
+			return nil
+		}
+		text, err := os.ReadFile(path)
+		if err != nil {
+			return err
+		}
+		seen++
+		if n := strings.Count(string(text), "\n"); n > 400 {
+			t.Errorf("%s has %d lines: split it by its stories", path, n)
+		}
+		return nil
+	})
+	if err != nil || seen < 300 {
+		t.Fatalf("saw %d files, %v", seen, err)
+	}
+}
+
 // A program that only checks stamps must stay light.
 func TestTheGuardLinksNoGinNoSQLNoOIDC(t *testing.T) {
 	out, err := exec.Command("go", "list", "-deps", module+"/guard").Output()
