@@ -147,6 +147,9 @@ func (d *decoder) list(n ast.Node, v reflect.Value, path string) {
 		hint := "write each entry on a line of its own, after a dash and a space"
 		if _, isText := n.(*ast.StringNode); isText && v.Type().Elem() != secretType {
 			hint = "one entry is a list too: [" + cut(n.GetToken().Value) + "]"
+			if words := strings.Fields(n.GetToken().Value); len(words) > 1 {
+				hint = "entries are separated by commas: [" + cut(strings.Join(words, ", ")) + "]"
+			}
 		}
 		d.problem(n, path, hint, "%s wants a list, not %s", last(path), nodeWords(n))
 		return
@@ -187,8 +190,11 @@ func (d *decoder) scalar(n ast.Node, v reflect.Value, path string) {
 	text, ok := scalarText(n)
 	if !ok {
 		hint := ""
-		if isNull(n) {
+		switch {
+		case isNull(n):
 			hint = "give it a value, or remove the line"
+		case isMapping(n) && strings.HasSuffix(path, "]"): // [items: read]
+			hint = "a text with a colon in it needs quotes"
 		}
 		d.problem(n, path, hint, "%s wants %s, not %s", last(path), typeWords(v.Type()), nodeWords(n))
 		return
@@ -255,6 +261,14 @@ func scalarText(n ast.Node) (string, bool) {
 }
 
 func isNull(n ast.Node) bool { _, null := n.(*ast.NullNode); return null }
+
+func isMapping(n ast.Node) bool {
+	switch n.(type) {
+	case *ast.MappingNode, *ast.MappingValueNode:
+		return true
+	}
+	return false
+}
 
 // start is where an entry begins; a mapping's own token is its first colon.
 func start(n ast.Node) token.Position {

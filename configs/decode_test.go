@@ -94,6 +94,21 @@ func TestAKeyInTheWrongPlaceIsShownItsHome(t *testing.T) {
 	}
 }
 
+// What a hand that is new to YAML writes is answered with what it should have written.
+func TestSlipsOfYAMLAreShownTheirFix(t *testing.T) {
+	for _, row := range []struct{ more, hint, why string }{
+		{"brand:\n\tname: x", "replace the tab by spaces", "a tab"},
+		{"sealing_keys: [${X_SECRET}]", `needs quotes: ["${NAME}"]`, "a variable in brackets without quotes"},
+		{"rules: [{name: a, roles: [items: read]}]", "a text with a colon in it needs quotes", "a scope with a space in it"},
+		{"trusted_proxies: 10.0.0.1 10.0.0.2", "entries are separated by commas: [10.0.0.1, 10.0.0.2]", "words without brackets"},
+	} {
+		_, err := Parse("h.yaml", []byte(minimal(row.more, "${X_SECRET}")), environ)
+		if err == nil || !strings.Contains(err.Error(), row.hint) {
+			t.Errorf("%s:\n got %v\nwant %s", row.why, err, row.hint)
+		}
+	}
+}
+
 func TestWrongShapesAreNamed(t *testing.T) {
 	for _, row := range []struct{ more, message, why string }{
 		{"storage: sqlite:x", "storage wants settings with names, not a text", "a text for a section"},

@@ -43,7 +43,7 @@ func TestA17_FileBombsAndUnknownKeysAreRefusedWithTheirLine(t *testing.T) {
 		{"", 0, "the file is empty", "nothing"},
 		{"issuer: \xff\n", 0, "the file is not UTF-8 text", "Latin-1"},
 		{"issuer: [a\n", 1, "this is not YAML", "an open bracket"},
-		{"a:\n\tb: c\n", 2, "this is not YAML", "a tab"},
+		{"a:\n\tb: c\n", 2, "this is not YAML: a tab stands where spaces are expected", "a tab"},
 	} {
 		_, err := Parse("h.yaml", []byte(row.file), environ)
 		found := false

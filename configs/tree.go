@@ -3,6 +3,7 @@ package configs
 import (
 	"errors"
 	"fmt"
+	"strings"
 	"unicode/utf8"
 
 	"github.com/goccy/go-yaml"
@@ -48,7 +49,7 @@ func tree(name string, b []byte) (*ast.MappingNode, *Problem) {
 		var syntax yaml.Error
 		if errors.As(err, &syntax) {
 			// Only the message: the error's own text quotes the lines around it, and a secret may stand there.
-			return nil, at(syntax.GetToken(), "indentation is by spaces, a list entry begins with a dash and a space, a text with : or # in it needs quotes", "this is not YAML: %s", syntaxWords(syntax.GetMessage()))
+			return nil, at(syntax.GetToken(), syntaxHint(syntax.GetMessage()), "this is not YAML: %s", syntaxWords(syntax.GetMessage()))
 		}
 		return nil, at(nil, "", "this is not YAML")
 	}
@@ -72,12 +73,29 @@ func tree(name string, b []byte) (*ast.MappingNode, *Problem) {
 	return root, nil
 }
 
-// syntaxWords keeps the parser's messages, none of which quotes more than a sign.
+const tabFound = "found character '\t'"
+
+// syntaxWords keeps the parser's messages, none of which quotes more than a sign. A
+// tab is named, since nobody sees it.
 func syntaxWords(message string) string {
-	if len(message) > 120 {
+	switch {
+	case strings.Contains(message, tabFound):
+		return "a tab stands where spaces are expected"
+	case len(message) > 120:
 		return "a syntax error"
 	}
 	return message
+}
+
+// syntaxHint is the likely fix of what the parser could not read.
+func syntaxHint(message string) string {
+	switch {
+	case strings.Contains(message, tabFound):
+		return "replace the tab by spaces; many editors have a switch for it"
+	case strings.HasPrefix(message, "',' or ']'"): // [${NAME}]
+		return `entries in [ ] are separated by commas, and one with a brace or a colon in it needs quotes: ["${NAME}"]`
+	}
+	return "indentation is by spaces, a list entry begins with a dash and a space, a text with : or # in it needs quotes"
 }
 
 // guard looks at the words of the file before they are put together.
