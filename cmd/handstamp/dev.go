@@ -8,9 +8,13 @@ import (
 	"io"
 	"log/slog"
 	"os"
+	"slices"
+	"strings"
 	"text/tabwriter"
 
 	"github.com/spf13/cobra"
+
+	"github.com/handstamp/handstamp/providers/persona"
 )
 
 // devOptions are the flags of `handstamp dev`.
@@ -57,8 +61,8 @@ func dev(ctx context.Context, o devOptions, out, errOut io.Writer) (err error) {
 	} else if err := os.MkdirAll(o.data, 0o700); err != nil {
 		return err
 	}
-	if o.walk && o.at == ownSlug {
-		return errors.New("--walk signs in at a pretend provider: google, okta or auth0")
+	if err := o.check(); err != nil {
+		return err
 	}
 	if o.walk {
 		o.port = 0
@@ -79,15 +83,32 @@ func dev(ctx context.Context, o devOptions, out, errOut io.Writer) (err error) {
 		stop()
 		return errors.Join(err, <-ended)
 	}
-	if err := v.announce(out, o.json); err != nil {
+	if err := v.announce(out, o); err != nil {
 		return err
 	}
 	return <-ended
 }
 
+// check refuses a walk that has nowhere to go or nobody to play, and says what there is.
+func (o devOptions) check() error {
+	var people []string
+	for _, p := range persona.People(persona.KindGoogle) {
+		people = append(people, p.ID)
+	}
+	switch {
+	case !o.walk:
+		return nil
+	case !slices.Contains([]string{"google", "okta", "auth0"}, o.at):
+		return errors.New("--walk signs in at a pretend provider: --provider google, okta or auth0")
+	case !slices.Contains(people, o.person):
+		return fmt.Errorf("nobody at the pretend providers is called %s: --person is one of %s", o.person, strings.Join(people, ", "))
+	}
+	return nil
+}
+
 // announce says what is where. The first URL is the issuer.
-func (v *village) announce(out io.Writer, asJSON bool) error {
-	if asJSON {
+func (v *village) announce(out io.Writer, o devOptions) error {
+	if o.json {
 		return json.NewEncoder(out).Encode(v.directory())
 	}
 	w := tabwriter.NewWriter(out, 0, 4, 2, ' ', 0)
@@ -102,7 +123,7 @@ func (v *village) announce(out io.Writer, asJSON bool) error {
 		fmt.Fprintf(w, "%s\t%s\tpretend %s\n", p.slug, p.persona.Issuer(), p.persona.Title())
 	}
 	fmt.Fprintf(w, "password\t%s\tof %s, whom the broker knows by itself, for this run\n", v.password, resident)
-	fmt.Fprintf(w, "data\t%s\t\n", v.data)
+	fmt.Fprintf(w, "data\t%s\tthe database and its key\n", v.data)
 	if v.tls {
 		fmt.Fprintf(w, "ca\t%s\ttrust it in your browser for this run only\n", v.caFile)
 	}
@@ -113,5 +134,8 @@ func (v *village) announce(out io.Writer, asJSON bool) error {
 		fmt.Fprintf(out, "\nThe names must lead to this machine. Names below .localhost do in browsers; others need this line in the hosts file:\n127.0.0.1 %s\n", v.names())
 	}
 	fmt.Fprintf(out, "\nOpen %s and press a button. Stop with Ctrl-C.\n", v.app)
+	if !o.verbose {
+		fmt.Fprintln(out, "To see in the broker's log why something was refused, begin again with --verbose.")
+	}
 	return nil
 }
