@@ -2,6 +2,7 @@ package broker
 
 import (
 	"errors"
+	"fmt"
 	"net/http"
 	"net/url"
 	"slices"
@@ -53,6 +54,9 @@ func (b *Broker) meet(c *gin.Context) error {
 	}
 	if again := v.stepUp(s, allowed); again != nil {
 		return b.toUpstream(c, v, again)
+	}
+	if v.request.Provider != "" && named == nil {
+		rec(c).cause = fmt.Errorf("provider %s is not one of this client's, so the person chooses", v.request.Provider)
 	}
 	return b.choose(c, v, allowed)
 }

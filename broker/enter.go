@@ -31,7 +31,7 @@ func (b *Broker) enter(w http.ResponseWriter, r *http.Request) {
 	began := b.now()
 	rec := &recorder{ResponseWriter: w, reference: rand.Text()[:16]}
 	defer b.record(rec, r, began)
-	if why := b.unwelcome(r); why != 0 {
+	if why := b.unwelcome(rec, r); why != 0 {
 		rec.Header().Set("Cache-Control", "no-store")
 		http.Error(rec, http.StatusText(why), why)
 		return
@@ -41,7 +41,7 @@ func (b *Broker) enter(w http.ResponseWriter, r *http.Request) {
 }
 
 // unwelcome names the status of a request that no route should see, or 0.
-func (b *Broker) unwelcome(r *http.Request) int {
+func (b *Broker) unwelcome(rec *recorder, r *http.Request) int {
 	health := r.URL.Path == "/livez" || r.URL.Path == "/readyz"
 	switch {
 	case r.URL.RawPath != "" || r.URL.Path != path.Clean(r.URL.Path) || strings.ContainsAny(r.URL.Path, ";\\"):
@@ -49,6 +49,7 @@ func (b *Broker) unwelcome(r *http.Request) int {
 	case len(r.RequestURI) > 16<<10:
 		return http.StatusRequestURITooLong
 	case !health && !sameHost(b.issuer, r.Host):
+		rec.cause = fmt.Errorf("Host is %s, the issuer's is %s: a proxy must pass it as it came", cut(r.Host), b.issuer.Host)
 		return http.StatusMisdirectedRequest
 	case r.Header.Get("Content-Encoding") != "":
 		return http.StatusUnsupportedMediaType

@@ -96,6 +96,9 @@ func TestI12_NoHeaderChangesAnAddress(t *testing.T) {
 	if a := do(t, http.DefaultClient, req); a.StatusCode != http.StatusMisdirectedRequest {
 		t.Errorf("a foreign Host: %s", a.Status)
 	}
+	if !strings.Contains(k.logs.String(), "Host is evil.example, the issuer's is "+req.URL.Host) {
+		t.Error("the log does not say which Host came and which was expected")
+	}
 }
 
 func TestI13_SmugglingIsRefused(t *testing.T) {
