@@ -29,7 +29,7 @@ const probePatience = 20 * time.Second
 
 func checkCmd() *cobra.Command {
 	var o checkOptions
-	cmd := &cobra.Command{Use: "check -c FILE", Short: "Tell what is wrong with a settings file, and whether each provider answers", Args: cobra.NoArgs,
+	cmd := &cobra.Command{Use: "check -c FILE", Short: "Tell what is wrong with a settings file, and whether each provider answers", Args: onlyConfig,
 		Long: "Tell everything that is wrong with a settings file at once: file, line, key, what is wrong and the likely fix.\n" +
 			"If nothing is, ask each provider for its discovery document and keys, and each client for the keys it publishes.\n\n" +
 			"Exit codes: 0 all is well (there may be warnings), 1 the file cannot be used, 2 a provider or a client does not answer.\n" +

@@ -24,7 +24,7 @@ func clientsCmd() *cobra.Command {
 
 func newClientCmd() *cobra.Command {
 	var o newClient
-	cmd := &cobra.Command{Use: "new NAME --redirect-uri URI …", Short: "Draw a client's secret and print the lines for the settings file", Args: cobra.ExactArgs(1),
+	cmd := &cobra.Command{Use: "new NAME --redirect-uri URI …", Short: "Draw a client's secret and print the lines for the settings file", Args: oneArg,
 		Long: "Draw a client's secret and print the lines for the settings file.\n\nThe secret is shown this once and kept nowhere: put it where the client and the broker's environment\n" +
 			"find it. Nothing is changed; the client exists when the lines stand in the file. With -c the lines are\nchecked against that file: its resources, and the names that are taken.",
 		Example: "  handstamp clients new web --redirect-uri https://app.example.com/callback\n" +

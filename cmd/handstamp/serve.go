@@ -22,7 +22,7 @@ import (
 
 func serveCmd() *cobra.Command {
 	var path string
-	cmd := &cobra.Command{Use: "serve -c FILE", Short: "Run the broker from a settings file", Args: cobra.NoArgs,
+	cmd := &cobra.Command{Use: "serve -c FILE", Short: "Run the broker from a settings file", Args: onlyConfig,
 		Long: "Run the broker from a settings file.\n\nThe file is read again on SIGHUP and when it changes: providers, clients, resources and rules\n" +
 			"then take effect at once, in one step; a file with a mistake changes nothing. Issuer, storage,\naddresses and keys need a restart.",
 		RunE: func(cmd *cobra.Command, _ []string) error { return serve(cmd.Context(), path, cmd.ErrOrStderr()) }}
@@ -60,7 +60,10 @@ func serve(ctx context.Context, path string, out io.Writer) error {
 	go h.rereading(background, path)
 	err = serveUntil(ctx, listener, h.broker, h.broker.Stopping, log)
 	stop()
-	return errors.Join(err, h.Close())
+	if err = errors.Join(err, h.Close()); err == nil {
+		log.Info("the door is closed")
+	}
+	return err
 }
 
 // newServer closes every way to hold a connection open for ever: a header, a body or

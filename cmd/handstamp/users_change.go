@@ -91,7 +91,7 @@ func enableUserCmd(at *place) *cobra.Command {
 }
 
 func switchUserCmd(at *place, verb, short string, disabled bool) *cobra.Command {
-	return &cobra.Command{Use: verb + " LOGIN", Short: short, Args: cobra.ExactArgs(1), RunE: func(cmd *cobra.Command, args []string) error {
+	return &cobra.Command{Use: verb + " LOGIN", Short: short, Args: oneArg, RunE: func(cmd *cobra.Command, args []string) error {
 		return at.within(cmd, func(ctx context.Context, b *book) error {
 			a, err := b.account(ctx, args[0])
 			if err != nil {
@@ -107,7 +107,7 @@ func switchUserCmd(at *place, verb, short string, disabled bool) *cobra.Command 
 
 func passwordUserCmd(at *place) *cobra.Command {
 	var stdin bool
-	cmd := &cobra.Command{Use: "password LOGIN", Short: "Give a person a new password; their sessions and refresh tokens end", Args: cobra.ExactArgs(1),
+	cmd := &cobra.Command{Use: "password LOGIN", Short: "Give a person a new password; their sessions and refresh tokens end", Args: oneArg,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			return at.within(cmd, func(ctx context.Context, b *book) error {
 				a, err := b.account(ctx, args[0])
@@ -139,7 +139,7 @@ func passwordUserCmd(at *place) *cobra.Command {
 
 func totpUserCmd(at *place) *cobra.Command {
 	var off bool
-	cmd := &cobra.Command{Use: "totp LOGIN", Short: "Give a person a second factor (an authenticator app), or take it away", Args: cobra.ExactArgs(1),
+	cmd := &cobra.Command{Use: "totp LOGIN", Short: "Give a person a second factor (an authenticator app), or take it away", Args: oneArg,
 		Long: "Give a person a second factor: a new secret for an authenticator app, shown this once. From now on they are\n" +
 			"asked for a code after the password, and the password grant refuses them. With --off, take it away.",
 		RunE: func(cmd *cobra.Command, args []string) error {

@@ -23,7 +23,7 @@ const (
 
 func importUsersCmd(at *place) *cobra.Command {
 	var dry bool
-	cmd := &cobra.Command{Use: "import FILE", Short: "Take over people and their password hashes from another system", Args: cobra.ExactArgs(1),
+	cmd := &cobra.Command{Use: "import FILE", Short: "Take over people and their password hashes from another system", Args: oneArg,
 		Long: "Take over people with their password hashes, from CSV with a header or from JSON, one object a line.\n\n" +
 			"  username, hash             needed\n" +
 			"  name, email, email_verified, groups, disabled, totp\n\n" +

@@ -40,7 +40,7 @@ func (n *newcomer) flags(cmd *cobra.Command) {
 
 func newUserCmd(at *place) *cobra.Command {
 	var n newcomer
-	cmd := &cobra.Command{Use: "new LOGIN", Short: "Make a person, and draw a password or read one", Args: cobra.ExactArgs(1),
+	cmd := &cobra.Command{Use: "new LOGIN", Short: "Make a person, and draw a password or read one", Args: oneArg,
 		Long: "Make a person. Without --password-stdin a password is drawn and shown this once; only its hash is kept.\n" +
 			"handstamp users invite lets people choose their own.",
 		RunE: func(cmd *cobra.Command, args []string) error {
@@ -137,7 +137,7 @@ func drawPassword() string {
 
 func inviteUserCmd(at *place) *cobra.Command {
 	var n newcomer
-	cmd := &cobra.Command{Use: "invite LOGIN", Short: "Make a link with which a person chooses a password, once", Args: cobra.ExactArgs(1),
+	cmd := &cobra.Command{Use: "invite LOGIN", Short: "Make a link with which a person chooses a password, once", Args: oneArg,
 		Long: "Make a link with which a person chooses a password: once, within 72 hours. The person is made if they are\n" +
 			"not there; for somebody who is, the link sets a new password. No mail is sent: copy the link. An earlier\n" +
 			"link for the same person stops working.",
