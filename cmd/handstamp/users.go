@@ -50,22 +50,45 @@ type book struct {
 // shell is who acts, for the audit.
 var shell = storage.Actor{Kind: "admin", ID: "shell"}
 
-// within runs a verb with the database open.
-func (at *place) within(cmd *cobra.Command, do func(ctx context.Context, b *book) error) (err error) {
+// within runs a verb about people of one provider of kind local, with the database open.
+func (at *place) within(cmd *cobra.Command, do func(ctx context.Context, b *book) error) error {
+	var kind providers.Kind
+	prepare := func(ctx context.Context, b *book) (err error) {
+		if b.provider, err = at.provider(b.cfg); err != nil {
+			return err
+		}
+		kind, _ = providers.Lookup(b.provider.Kind)
+		made, err := kind.New(ctx, b.provider.Settings())
+		if err != nil {
+			return fmt.Errorf("provider %s: %w", b.provider.Slug, err)
+		}
+		b.maker = made.(providers.PasswordMaker) // every kind with a book of its own is one
+		return nil
+	}
+	return at.open(cmd, prepare, func(ctx context.Context, b *book) error {
+		issuer, err := kind.Issuer(b.provider.Settings())
+		if err != nil {
+			return err
+		}
+		if _, err := b.BindProvider(ctx, storage.Actor{Kind: "system", ID: "settings"}, b.provider.Slug, issuer); err != nil {
+			return fmt.Errorf("provider %s: %w", b.provider.Slug, err)
+		}
+		return do(ctx, b)
+	})
+}
+
+// open runs a verb with the database open. What prepare refuses touches no database.
+func (at *place) open(cmd *cobra.Command, prepare, do func(ctx context.Context, b *book) error) (err error) {
 	ctx := cmd.Context()
 	b := &book{json: at.json, out: cmd.OutOrStdout()}
 	if b.cfg, err = configs.Load(at.config); err != nil {
 		return err
 	}
-	if b.provider, err = at.provider(b.cfg); err != nil {
-		return err
+	if prepare != nil {
+		if err := prepare(ctx, b); err != nil {
+			return err
+		}
 	}
-	kind, _ := providers.Lookup(b.provider.Kind)
-	made, err := kind.New(ctx, b.provider.Settings())
-	if err != nil {
-		return fmt.Errorf("provider %s: %w", b.provider.Slug, err)
-	}
-	b.maker = made.(providers.PasswordMaker) // every kind with a book of its own is one
 	log := slog.New(slog.NewTextHandler(cmd.ErrOrStderr(), &slog.HandlerOptions{Level: slog.LevelWarn}))
 	sealer, err := sealerFor(b.cfg, log)
 	if err != nil {
@@ -79,13 +102,6 @@ func (at *place) within(cmd *cobra.Command, do func(ctx context.Context, b *book
 		return fmt.Errorf("storage: %w", err)
 	}
 	defer func() { err = errors.Join(err, b.Close()) }()
-	issuer, err := kind.Issuer(b.provider.Settings())
-	if err != nil {
-		return err
-	}
-	if _, err := b.BindProvider(ctx, storage.Actor{Kind: "system", ID: "settings"}, b.provider.Slug, issuer); err != nil {
-		return fmt.Errorf("provider %s: %w", b.provider.Slug, err)
-	}
 	return do(ctx, b)
 }
 

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net/url"
 	"strings"
@@ -91,18 +92,44 @@ func enableUserCmd(at *place) *cobra.Command {
 }
 
 func switchUserCmd(at *place, verb, short string, disabled bool) *cobra.Command {
-	return &cobra.Command{Use: verb + " LOGIN", Short: short, Args: oneArg, RunE: func(cmd *cobra.Command, args []string) error {
-		return at.within(cmd, func(ctx context.Context, b *book) error {
-			a, err := b.account(ctx, args[0])
+	var sub string
+	cmd := &cobra.Command{Use: verb + " LOGIN | --sub SUB", Short: short,
+		Long: short + ".\n\nA person with a password here is named by login; anybody, also who comes from a provider,\nby the sub that apps and APIs see in their tokens.",
+		Args: func(cmd *cobra.Command, args []string) error {
+			if sub != "" {
+				return cobra.NoArgs(cmd, args)
+			}
+			return oneArg(cmd, args)
+		}}
+	cmd.Flags().StringVar(&sub, "sub", "", "the person's sub, instead of a login")
+	turn := func(ctx context.Context, b *book, key, name string, u storage.User) error {
+		if err := b.SetUserDisabled(ctx, shell, u.ID, disabled); err != nil {
+			return err
+		}
+		return b.say(map[string]any{key: name, "disabled": disabled}, "%s is %sd.", name, verb)
+	}
+	cmd.RunE = func(cmd *cobra.Command, args []string) error {
+		if sub == "" {
+			return at.within(cmd, func(ctx context.Context, b *book) error {
+				a, err := b.account(ctx, args[0])
+				if err != nil {
+					return err
+				}
+				return turn(ctx, b, "login", a.Login, a.User)
+			})
+		}
+		return at.open(cmd, nil, func(ctx context.Context, b *book) error {
+			u, err := b.UserBySubject(ctx, sub)
+			if errors.Is(err, storage.ErrNotFound) {
+				return fmt.Errorf("nobody has the sub %s", oneLine(sub))
+			}
 			if err != nil {
 				return err
 			}
-			if err := b.SetUserDisabled(ctx, shell, a.User.ID, disabled); err != nil {
-				return err
-			}
-			return b.say(map[string]any{"login": a.Login, "disabled": disabled}, "%s is %sd.", a.Login, verb)
+			return turn(ctx, b, "sub", sub, *u)
 		})
-	}}
+	}
+	return cmd
 }
 
 func passwordUserCmd(at *place) *cobra.Command {

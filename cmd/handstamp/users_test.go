@@ -168,3 +168,48 @@ func FuzzAPeopleFile(f *testing.F) {
 		}
 	})
 }
+
+func TestL12_WhoComesFromAProviderIsTurnedAwayBySub(t *testing.T) {
+	dir := t.TempDir()
+	file := filepath.Join(dir, "handstamp.yaml")
+	write(t, file, fmt.Sprintf(settings, filepath.Join(dir, "book.db"), "https://idp.example", "Web")) // no provider of kind local at all
+	db := opened(t, file)
+	id, err := db.BindProvider(t.Context(), shell, "work", "https://idp.example")
+	if err != nil {
+		t.Fatal(err)
+	}
+	s, err := db.SignIn(t.Context(), shell, storage.SignIn{StateHash: make([]byte, 32), StateExpires: time.Now().Add(time.Hour), ProviderID: id, Issuer: "https://idp.example", Subject: "up-1",
+		Create: true, NewSubject: "sub-of-a-person", Session: storage.NewSession{IDHash: make([]byte, 32), SID: "sid", Idle: time.Hour, ExpiresAt: time.Now().Add(time.Hour)}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := db.Close(); err != nil {
+		t.Fatal(err)
+	}
+	for _, row := range []struct {
+		verb     string
+		disabled bool
+	}{{"disable", true}, {"enable", false}} {
+		out, err := users(t, "", row.verb, "-c", file, "--sub", "sub-of-a-person")
+		if err != nil || !strings.Contains(out, "sub-of-a-person is "+row.verb+"d") {
+			t.Fatalf("%s: %v %s", row.verb, err, out)
+		}
+		db := opened(t, file)
+		u, err := db.User(t.Context(), s.UserID)
+		if err != nil || u.Disabled != row.disabled {
+			t.Errorf("after %s: %+v %v", row.verb, u, err)
+		}
+		if _, err := db.Session(t.Context(), make([]byte, 32), time.Hour); err == nil {
+			t.Errorf("after %s: the session lives", row.verb)
+		}
+		if err := db.Close(); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if out, err := users(t, "", "disable", "-c", file, "--sub", "nobody"); err == nil {
+		t.Errorf("nobody was disabled: %s", out)
+	}
+	if out, err := users(t, "", "disable", "-c", file, "alice", "--sub", "x"); err == nil {
+		t.Errorf("two people at once: %s", out)
+	}
+}
