@@ -17,6 +17,9 @@ import (
 	"github.com/handstamp/handstamp/providers/persona"
 )
 
+// devHost is the broker's host name over https: browsers lead names below .localhost here.
+const devHost = "broker.localhost"
+
 // devOptions are the flags of `handstamp dev`.
 type devOptions struct {
 	port    int
@@ -43,7 +46,7 @@ func devCmd() *cobra.Command {
 	f.IntVar(&o.port, "port", 5555, "port of the broker; all other parts take the next ones; 0 takes any free ones")
 	f.StringVar(&o.data, "data", "", "folder to keep the database in (default: a temporary one, removed at the end)")
 	f.BoolVar(&o.tls, "tls", false, "use https, with a certificate authority made for this run and a host name for each part")
-	f.StringVar(&o.host, "host", "broker.localhost", "host name of the broker with --tls; app, api and all others become its siblings")
+	f.StringVar(&o.host, "host", devHost, "host name of the broker with --tls; app, api and all others become its siblings")
 	f.BoolVar(&o.walk, "walk", false, "sign in once without a browser, print every hop, and end")
 	f.StringVar(&o.person, "person", "alice", "with --walk: who signs in")
 	f.StringVar(&o.at, "provider", "google", "with --walk: at which provider")
@@ -53,6 +56,9 @@ func devCmd() *cobra.Command {
 }
 
 func dev(ctx context.Context, o devOptions, out, errOut io.Writer) (err error) {
+	if o.host != devHost && !o.tls {
+		return errors.New("--host needs --tls: over http every part is at 127.0.0.1")
+	}
 	if o.data == "" {
 		if o.data, err = os.MkdirTemp("", "handstamp-dev-"); err != nil {
 			return err
