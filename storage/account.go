@@ -18,6 +18,9 @@ type Access struct {
 	IP, Device                       string // where the person was when the app got it
 	FirstIP                          string // who redeemed the code: for a web app its server
 	StartedAt, LastUsedAt, ExpiresAt time.Time
+	GrantID, Snapshot                string
+	Audience, Roles                  []string
+	Trace                            []byte // JSON: why it has these roles and scopes
 }
 
 // Consent is what a person agreed to give a client at a redirect host.
@@ -36,10 +39,11 @@ func (d *DB) AccessOf(ctx context.Context, userID string) ([]Access, error) {
 	err := each(ctx, d.engine.reader(), func(row scanner) error {
 		var a Access
 		err := row.Scan(&a.ClientID, &a.ProviderID, list{&a.Scopes}, &a.Offline, &a.IP, &a.Device, &a.FirstIP,
-			when{&a.StartedAt}, when{&a.LastUsedAt}, when{&a.ExpiresAt})
+			when{&a.StartedAt}, when{&a.LastUsedAt}, when{&a.ExpiresAt}, &a.GrantID, &a.Snapshot, list{&a.Audience}, list{&a.Roles}, &a.Trace)
 		out = append(out, a)
 		return err
-	}, `SELECT g.client_id, g.provider_id, g.scopes, f.offline, g.ip, g.device, f.first_ip, f.created_at, f.rotated_at, f.idle_at
+	}, `SELECT g.client_id, g.provider_id, g.scopes, f.offline, g.ip, g.device, f.first_ip, f.created_at, f.rotated_at, f.idle_at,
+		g.id, g.snapshot, g.audience, g.roles, g.trace
 		FROM grants g JOIN families f ON f.grant_id = g.id JOIN users u ON u.id = g.user_id
 		WHERE g.user_id = $1 AND g.revoked_at = 0 AND f.revoked_at = 0 AND f.idle_at > $2 AND f.expires_at > $2 AND NOT u.disabled
 		ORDER BY g.client_id, f.rotated_at DESC, f.id LIMIT $3`, userID, d.now(), mostListed)

@@ -54,6 +54,19 @@ type Options struct {
 	Sealer *Sealer
 	Now    func() time.Time // time.Now when nil
 	Logger *slog.Logger     // slog.Default when nil
+
+	Retention Retention
+}
+
+// Retention says how long the janitor leaves what is only looked back at. Zero keeps it
+// for ever, except for Tombstones, which are a day at least.
+type Retention struct {
+	Audit      time.Duration
+	Logins     time.Duration // traces of logins, with what upstream said
+	Counts     time.Duration // how many logins there were, by hour
+	Tombstones time.Duration // of what was used, ended or revoked, to recognise a replay
+	Revisions  int           // so many stay, the active one included
+	Strangers  int           // so many traces of logins by nobody we know; 10,000 when 0
 }
 
 // DB is the book. It is safe for concurrent use.
