@@ -80,7 +80,7 @@ func compileClient(c *Client, s *Snapshot) compiledClient {
 		}
 	}
 	for i, secret := range c.Secrets {
-		ready.digests[i] = sha256.Sum256([]byte(secret.Reveal()))
+		ready.digests[i] = secretDigest(secret)
 	}
 	return ready
 }

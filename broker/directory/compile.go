@@ -107,6 +107,12 @@ func (c *compiler) known(at report, list, noun string, named []string, defined m
 
 // snapshot makes the maps once. Nothing can fail any more.
 func (c *compiler) snapshot(rules *mapping.Rules) *Snapshot {
+	for i := range c.doc.Providers { // where secrets come from is nobody's business at a request, nor the version's
+		c.doc.Providers[i].ClientSecretSource = ""
+	}
+	for i := range c.doc.Clients {
+		c.doc.Clients[i].SecretSources = nil
+	}
 	s := &Snapshot{issuer: c.issuer, version: version(c.issuer, c.doc), rules: rules, providerBySlug: map[string]*Provider{}, providerByID: map[string]*Provider{},
 		clientByID: map[string]*Client{}, resourceByID: map[string]*Resource{}, resourceOf: c.owners, origins: map[string]bool{}}
 	for i := range c.doc.Providers {

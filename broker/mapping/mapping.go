@@ -21,13 +21,13 @@ package mapping
 // reason in Deny, or gives Roles, Scopes and Claims.
 type Rule struct {
 	Name      string            `yaml:"name" json:"name"`
-	Providers []string          `yaml:"providers" json:"providers,omitempty"` // slugs; empty: every provider
-	Clients   []string          `yaml:"clients" json:"clients,omitempty"`     // client ids; empty: every client
-	When      string            `yaml:"when" json:"when,omitempty"`           // a CEL expression giving true or false
-	Deny      string            `yaml:"deny" json:"deny,omitempty"`           // the reason a person reads
-	Roles     []string          `yaml:"roles" json:"roles,omitempty"`
-	Scopes    []string          `yaml:"scopes" json:"scopes,omitempty"`
-	Claims    map[string]string `yaml:"claims" json:"claims,omitempty"` // name → CEL expression for its value
+	Providers []string          `yaml:"providers" json:"providers,omitzero"` // slugs; empty: every provider
+	Clients   []string          `yaml:"clients" json:"clients,omitzero"`     // client ids; empty: every client
+	When      string            `yaml:"when" json:"when,omitzero"`           // a CEL expression giving true or false
+	Deny      string            `yaml:"deny" json:"deny,omitzero"`           // the reason a person reads
+	Roles     []string          `yaml:"roles" json:"roles,omitzero"`
+	Scopes    []string          `yaml:"scopes" json:"scopes,omitzero"`
+	Claims    map[string]string `yaml:"claims" json:"claims,omitzero"` // name → CEL expression for its value
 
 	File string `yaml:"-" json:"-"` // where the rule stands, for people
 	Line int    `yaml:"-" json:"-"`

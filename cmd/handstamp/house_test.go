@@ -31,6 +31,7 @@ var floors = map[string]struct {
 	"providers/persona":      {floor: 1},
 	"providers/providertest": {floor: 1, beside: []string{"providers/persona"}},
 	"broker/grant":           {floor: 2},
+	"broker/policy":          {floor: 2},
 	"broker/session":         {floor: 2},
 	"broker/page":            {floor: 2},
 	"guard/ginguard":         {floor: 2},
