@@ -51,7 +51,9 @@ type Options struct {
 	Private        *http.Client // likewise, for clients that may stand in a private network; default: Outgoing
 	Logger         *slog.Logger
 	Now            func() time.Time
-	Docs           *Docs // the page at /docs; nil: there is none
+	Docs           *Docs      // the page at /docs; nil: there is none
+	Admin          *AdminDoor // the console's way in; nil: nobody signs in to it
+	Journal        *Journal   // keeps the traces of logins; nil: none are kept
 }
 
 // Directory is what a request takes once: settings and the providers built from them.
@@ -82,6 +84,9 @@ type Broker struct {
 	docs     *apidocs.Page // nil where there is none
 	engine   *gin.Engine
 	stopping atomic.Bool
+	blind    atomic.Bool
+	admin    *AdminDoor
+	journal  *Journal
 }
 
 // New joins the rooms and lists the doors.
@@ -91,6 +96,7 @@ func New(o Options, d *Directory) (*Broker, error) {
 		return nil, fmt.Errorf("issuer %q is not a URL", o.Issuer)
 	}
 	b := &Broker{name: o.Issuer, issuer: issuer, db: o.DB, ring: o.Ring, pages: o.Pages, life: o.Life, log: o.Logger, now: o.Now,
+		admin: o.Admin, journal: o.Journal,
 		jar:      session.NewJar(issuer, o.Sealer, o.Life.Transaction, o.Now),
 		verifier: &tokens.Verifier{Issuer: o.Issuer, Keys: o.Ring, Now: o.Now},
 		spent:    newSpentStates(2*o.Life.Transaction, o.Now), guesses: newGuesses(o.Now)}
@@ -133,6 +139,10 @@ func (b *Broker) Swap(d *Directory) error {
 
 // Stopping makes /readyz fail, so that a balancer stops sending people here.
 func (b *Broker) Stopping() { b.stopping.Store(true) }
+
+// Blind says that this node cannot tell whether the directory has changed: it gives no
+// codes and no tokens until it can again, and is not ready.
+func (b *Broker) Blind(blind bool) { b.blind.Store(blind) }
 
 // ServeHTTP is the front door.
 func (b *Broker) ServeHTTP(w http.ResponseWriter, r *http.Request) { b.enter(w, r) }

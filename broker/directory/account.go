@@ -17,8 +17,11 @@ func accountClient(s *Snapshot) *Client {
 
 // current returns a client as this snapshot has it.
 func (s *Snapshot) current(c *Client) (*Client, bool) {
-	if c.ID == AccountClient {
+	switch c.ID {
+	case AccountClient:
 		return s.account, true
+	case AdminClient:
+		return s.admin, true
 	}
 	current, ok := s.clientByID[c.ID]
 	return current, ok

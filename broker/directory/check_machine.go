@@ -48,14 +48,14 @@ func (c *compiler) clientMachine(cl *Client, at report) {
 	for i, s := range cl.MachineScopes {
 		where := at.item("machine_scopes", i)
 		switch {
-		case strings.HasPrefix(s, reserved):
-			where.say(s+" is reserved for the broker's own administration", "remove it")
+		case strings.HasPrefix(s, reserved) && !isAdminScope(s):
+			where.say("the administration has no scope "+quoted(s), choose(s, AdminScopes("owner")))
 		case isIdentityScope(s):
 			where.say(s+" is about a person, and a machine is none", "remove it")
-		case c.owners[s] == nil:
-			where.say("there is no scope "+quoted(s), choose(s, names(c.owners)))
 		case slices.Index(cl.MachineScopes, s) < i:
 			where.say(s+" stands twice in this list", "remove one")
+		case c.owners[s] == nil && !isAdminScope(s):
+			where.say("there is no scope "+quoted(s), choose(s, names(c.owners)))
 		}
 	}
 	if cl.Public && len(cl.Introspects) > 0 {

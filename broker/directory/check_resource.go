@@ -21,6 +21,8 @@ func (c *compiler) resource(i int) {
 		at.at("id").say("id is missing", "the API's audience, for example https://api.example.com")
 	case !validAudience(r.ID):
 		at.at("id").say(quoted(r.ID)+" is not an absolute URI without a fragment (RFC 8707 §2)", "for example https://api.example.com")
+	case strings.HasPrefix(r.ID, own):
+		at.at("id").say(quoted(r.ID)+" is an audience of the broker itself", "give the API an address of its own")
 	case r.ID == c.issuer:
 		at.at("id").say("the issuer itself is no resource: its audience is for userinfo", "give the API an address of its own")
 	case c.audiences[r.ID] != i:

@@ -20,17 +20,17 @@ type compiledClient struct {
 // reach is a set of scopes and the APIs that they open.
 type reach struct {
 	scopes    map[string]*Resource // nil for identity scopes
-	resources map[string]bool      // the APIs that may be named
+	resources map[string]*Resource // the APIs that may be named, by audience
 }
 
 // reach makes the set of some scopes.
 func (s *Snapshot) reach(scopes []string) reach {
-	to := reach{scopes: map[string]*Resource{}, resources: map[string]bool{}}
+	to := reach{scopes: map[string]*Resource{}, resources: map[string]*Resource{}}
 	for _, name := range scopes {
 		owner := s.resourceOf[name]
 		to.scopes[name] = owner
 		if owner != nil {
-			to.resources[owner.ID] = true
+			to.resources[owner.ID] = owner
 		}
 	}
 	return to
@@ -61,12 +61,12 @@ func (c *Client) Keys() tokens.KeySet { return c.compiled.keys }
 
 // compileClient makes the ready form; the snapshot's providers and resources exist.
 func compileClient(c *Client, s *Snapshot) compiledClient {
-	ready := compiledClient{reach: s.reach(c.Scopes), machine: s.reach(c.MachineScopes)}
+	ready := compiledClient{reach: s.reach(c.Scopes), machine: s.machineReach(c.MachineScopes)}
 	if c.JWKS != "" {
 		ready.keys, _ = tokens.ParseKeySet([]byte(c.JWKS)) // it was parsed when it was checked
 	}
-	if c.DefaultResource != "" {
-		ready.resources[c.DefaultResource] = true
+	if r := s.resourceByID[c.DefaultResource]; r != nil {
+		ready.resources[r.ID] = r
 	}
 	if len(c.Providers) > 0 {
 		ready.providers = map[string]bool{}

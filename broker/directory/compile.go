@@ -2,6 +2,7 @@ package directory
 
 import (
 	"slices"
+	"strings"
 
 	"github.com/handstamp/handstamp/broker/mapping"
 )
@@ -85,6 +86,8 @@ func (c *compiler) rules() *mapping.Rules {
 			switch {
 			case isIdentityScope(s):
 				at.item("scopes", j).say(s+" is not given by rules", "a person's own sign-in gives it; the client's scopes say who may ask for it")
+			case strings.HasPrefix(s, reserved):
+				at.item("scopes", j).say(s+" is of the broker's own administration, which no rule can give", "an owner makes administrators, by name: handstamp admin")
 			case c.owners[s] == nil && s != "":
 				at.item("scopes", j).say("no resource has the scope "+s, choose(s, names(c.owners)))
 			}
@@ -133,7 +136,8 @@ func (c *compiler) snapshot(rules *mapping.Rules) *Snapshot {
 			s.scopes = append(s.scopes, sc.Name)
 		}
 	}
-	s.account = accountClient(s)
+	s.administration = &Resource{ID: AdminResource, Name: "Administration", Scopes: adminScopes}
+	s.account, s.admin = accountClient(s), adminClient(s)
 	for i := range c.doc.Clients {
 		cl := &c.doc.Clients[i]
 		cl.compiled = compileClient(cl, s)

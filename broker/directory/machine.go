@@ -26,7 +26,7 @@ func (s *Snapshot) MachineTarget(c *Client, resources, scopes []string) (Target,
 	}
 	if len(scopes) == 0 {
 		scopes = c.MachineScopes
-		if len(resources) == 0 && c.compiled.machine.resources[c.DefaultResource] {
+		if len(resources) == 0 && c.compiled.machine.resources[c.DefaultResource] != nil {
 			resources = []string{c.DefaultResource}
 		}
 	}

@@ -60,7 +60,7 @@ func TestEachFaultOfAMachineIsFoundAtItsPlace(t *testing.T) {
 	}{
 		{"a slip", "clients[3].machine_scopes[0]", "did you mean items:read?", func(d *Document) { d.Clients[nightly].MachineScopes[0] = "items:raed" }},
 		{"an identity scope", "clients[3].machine_scopes[0]", "remove it", func(d *Document) { d.Clients[nightly].MachineScopes[0] = "openid" }},
-		{"the administration", "clients[3].machine_scopes[0]", "remove it", func(d *Document) { d.Clients[nightly].MachineScopes[0] = "handstamp:admin" }},
+		{"the administration", "clients[3].machine_scopes[0]", "one of: handstamp:directory:read", func(d *Document) { d.Clients[nightly].MachineScopes[0] = "handstamp:admin" }},
 		{"twice", "clients[3].machine_scopes[1]", "remove one", func(d *Document) { d.Clients[nightly].MachineScopes[1] = "items:read" }},
 		{"nothing to do", "clients[3].machine_scopes", "what the machine may do", func(d *Document) {
 			d.Clients[nightly].MachineScopes, d.Clients[nightly].GrantTypes = nil, []string{GrantClient}

@@ -24,6 +24,8 @@ type Snapshot struct {
 	providerByID   map[string]*Provider
 	clientByID     map[string]*Client
 	account        *Client // see Account
+	admin          *Client // see Admin
+	administration *Resource
 	resourceByID   map[string]*Resource
 	resourceOf     map[string]*Resource // scope → the one resource that owns it
 	origins        map[string]bool

@@ -29,7 +29,7 @@ func (s *Snapshot) Target(c *Client, resources, scopes []string) (Target, *oauth
 	if !ok {
 		return Target{}, oauth.E(oauth.UnauthorizedClient, "the client does not exist any more")
 	}
-	if slices.ContainsFunc(scopes, func(name string) bool { return strings.HasPrefix(name, reserved) }) {
+	if slices.ContainsFunc(scopes, func(name string) bool { return strings.HasPrefix(name, reserved) && !c.MayAsk(name) }) {
 		return Target{}, oauth.E(oauth.InvalidScope, "the client may not ask for this scope")
 	}
 	r, err := s.resourceFor(c, c.compiled.reach, resources, scopes)
@@ -61,14 +61,14 @@ func (s *Snapshot) resourceFor(c *Client, may reach, resources, scopes []string)
 			issuer = true
 		case named != "" && named != id:
 			return nil, oauth.E(oauth.InvalidTarget, "a token is for one resource: ask for them one after the other")
-		case !may.resources[id]:
+		case may.resources[id] == nil:
 			return nil, oauth.E(oauth.InvalidTarget, "the resource is unknown, or this client may not use it")
 		default:
 			named = id
 		}
 	}
 	if named != "" || issuer {
-		return s.resourceByID[named], nil
+		return may.resources[named], nil
 	}
 	var owner *Resource
 	for _, name := range scopes {
@@ -81,7 +81,7 @@ func (s *Snapshot) resourceFor(c *Client, may reach, resources, scopes []string)
 		}
 	}
 	if owner == nil {
-		owner = s.resourceByID[c.DefaultResource]
+		owner = may.resources[c.DefaultResource]
 	}
 	return owner, nil
 }

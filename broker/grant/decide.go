@@ -22,6 +22,8 @@ type Subject struct {
 	Provider *directory.Provider
 	Claims   map[string]any // everything upstream said
 	ClaimsAt time.Time      // when upstream said it; zero while the answer is not stored yet
+
+	AdminRole string // of this identity, asked for only at the console's client; see directory.AdminScopes
 }
 
 // Decided is what a client gets for a subject, with the reasons.
