@@ -52,8 +52,11 @@ func (b *Broker) accountVisit() *visit {
 func (v *visit) own() bool { return v.request.Place != "" }
 
 // makesUsers tells whether signing in may make a user. The account page makes none: an
-// empty account would only hide from a person that theirs has another way in.
-func (v *visit) makesUsers(p *directory.Provider) bool { return !v.own() && p.MakesUsers() }
+// empty account would only hide from a person that theirs has another way in. Nor does the
+// console, since a new user is no administrator.
+func (v *visit) makesUsers(p *directory.Provider) bool {
+	return !v.own() && v.client.ID != directory.AdminClient && p.MakesUsers()
+}
 
 // accountSession returns the session that may see the account page, or nil. Rules and
 // admit() are asked as for any app.
@@ -169,6 +172,9 @@ func (v *visit) titleByID(id string) string {
 }
 
 func (v *visit) appName(clientID string) string {
+	if clientID == directory.AdminClient {
+		return nameOf(v.dir.Admin())
+	}
 	if client, ok := v.dir.Client(clientID); ok {
 		return nameOf(client)
 	}

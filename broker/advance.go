@@ -48,6 +48,9 @@ func (b *Broker) decideAgain(ctx context.Context, v *visit, s *storage.Session) 
 		return nil, nil, unavailable(err)
 	}
 	who := &grant.Subject{User: s.User, Provider: p, Claims: grant.OfSignIn(id.Claims, s.ACR, s.AMR, s.AuthTime), ClaimsAt: id.ClaimsAt}
+	if who.AdminRole, err = grant.AdminRole(ctx, b.db, v.client, s.ProviderID, id.Subject); err != nil {
+		return nil, nil, err
+	}
 	d, err := decide(v, *who)
 	return who, d, err
 }

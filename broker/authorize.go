@@ -87,7 +87,7 @@ func (b *Broker) read(c *gin.Context, q url.Values) (*visit, error) {
 	}
 	v := &visit{dir: b.dir.Load()}
 	var err error
-	if v.client, err = welcome(c, v.dir, clientID, redirectURI); err != nil {
+	if v.client, err = b.welcome(c, v.dir, clientID, redirectURI); err != nil {
 		return nil, err
 	}
 	v.request, oerr = oauth.ParseAuthRequest(q, v.client.RequiresPKCE())

@@ -108,7 +108,7 @@ func New(o Options, d *Directory) (*Broker, error) {
 	if o.Private == nil {
 		o.Private = o.Outgoing
 	}
-	b.desk = &grant.Desk{DB: o.DB, Now: o.Now, Life: o.Life, Assertions: grant.NewAssertions(o.Issuer, o.Outgoing, o.Private, o.Now),
+	b.desk = &grant.Desk{DB: o.DB, Now: o.Now, Console: o.Admin != nil, Life: o.Life, Assertions: grant.NewAssertions(o.Issuer, o.Outgoing, o.Private, o.Now),
 		Mint: &tokens.Mint{Issuer: o.Issuer, Ring: o.Ring, Now: o.Now, AccessTTL: o.Life.Access, IDTTL: o.Life.ID}}
 	if err := b.openDocs(o.Docs); err != nil {
 		return nil, err

@@ -19,7 +19,7 @@ func (b *Broker) confirmRedirect(c *gin.Context, err error) error {
 	if err == nil || !errors.As(err, &be) {
 		return err
 	}
-	client, ok := b.dir.Load().Client(be.request.ClientID)
+	client, ok := b.desk.Client(b.dir.Load().Snapshot, be.request.ClientID)
 	if !ok || !client.ConfirmRedirect {
 		return err
 	}

@@ -128,7 +128,7 @@ func (b *Broker) grantBehind(ctx context.Context, dir *Directory, claims *tokens
 	case g.ClientID != claims.ClientID || g.User.Subject != claims.Subject:
 		return nil, nil, worthless{reason("token and grant disagree")}
 	}
-	client, ok := dir.Client(g.ClientID)
+	client, ok := b.desk.Client(dir.Snapshot, g.ClientID)
 	if !ok {
 		return nil, nil, worthless{reason("the client is gone")}
 	}

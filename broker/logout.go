@@ -112,12 +112,12 @@ func (b *Broker) readLeaving(c *gin.Context) (*leaving, error) {
 		}
 		clientID = l.hint.Audience[0]
 	}
-	if client, ok := l.dir.Client(clientID); ok && !client.Disabled {
+	if client, ok := b.desk.Client(l.dir.Snapshot, clientID); ok && !client.Disabled {
 		l.client = client
 		rec(c).client = client.ID
 	}
 	if uri := form.Get("post_logout_redirect_uri"); uri != "" {
-		if l.client == nil || !slices.Contains(l.client.PostLogoutRedirectURIs, uri) {
+		if l.client == nil || !slices.Contains(b.postLogoutURIs(l.client), uri) {
 			return nil, refuse(http.StatusBadRequest, "The app asked to send you to an address that is not registered for it. You are still signed in.", reason("post_logout_redirect_uri is not registered"))
 		}
 		l.back = uri

@@ -75,6 +75,8 @@ func (b *Broker) recognise(ctx context.Context, v *visit, p *directory.Provider,
 	who := &grant.Subject{Provider: p, Claims: id.Claims}
 	user, _, err := b.db.FindIdentity(ctx, p.InternalID, id.Subject)
 	switch {
+	case errors.Is(err, storage.ErrNotFound) && v.client.ID == directory.AdminClient:
+		return nil, backRefusal(v.request, directory.NotAnAdministrator())
 	case errors.Is(err, storage.ErrNotFound) && !v.makesUsers(p):
 		return nil, back(v.request, oauth.E(oauth.AccessDenied, "there is no account for this person").Because(reason("sign-up is closed for this provider")))
 	case errors.Is(err, storage.ErrNotFound):
@@ -85,7 +87,8 @@ func (b *Broker) recognise(ctx context.Context, v *visit, p *directory.Provider,
 		who.User = *user
 	}
 	who.Learn(id)
-	return who, nil
+	who.AdminRole, err = grant.AdminRole(ctx, b.db, v.client, p.InternalID, id.Subject)
+	return who, err
 }
 
 // fresh checks that a sign-in the app wanted anew is new: a provider that answers

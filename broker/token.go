@@ -49,7 +49,7 @@ func (b *Broker) clientRequest(c *gin.Context) (url.Values, *Directory, *directo
 	client, oerr := b.desk.Authenticate(c.Request.Context(), dir.Snapshot, c.Request.Header["Authorization"], form)
 	if oerr != nil {
 		// A public client has no secret to guess; counting would only hold up its people.
-		if named, known := dir.Client(name); oerr.Code == oauth.InvalidClient && !(known && named.Public) {
+		if named, known := b.desk.Client(dir.Snapshot, name); oerr.Code == oauth.InvalidClient && !(known && named.Public) {
 			b.guesses.failed(name, c.ClientIP())
 		}
 		return nil, nil, nil, oerr

@@ -47,7 +47,7 @@ func (b *Broker) userinfo(c *gin.Context) error {
 // liveGrant finds the grant behind an access token, if it is still worth something.
 func (b *Broker) liveGrant(c *gin.Context, claims *tokens.Claims) (*storage.Grant, *directory.Client, error) {
 	dir := b.dir.Load()
-	if client, ok := dir.Client(claims.ClientID); ok {
+	if client, ok := b.desk.Client(dir.Snapshot, claims.ClientID); ok {
 		rec(c).client = client.ID
 		if !b.allowOrigin(c, client) {
 			return nil, nil, invalidToken("this origin is not registered for the client", nil)

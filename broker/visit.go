@@ -39,19 +39,19 @@ func (b *Broker) revisit(c *gin.Context, request *oauth.AuthRequest, hint string
 		return v, nil
 	}
 	var err error
-	v.client, err = welcome(c, v.dir, request.ClientID, request.RedirectURI)
+	v.client, err = b.welcome(c, v.dir, request.ClientID, request.RedirectURI)
 	return v, err
 }
 
 // welcome checks the two things that must hold before anything may be redirected:
 // the client exists and is enabled, and the redirect URI is its own (RFC 6749 §4.1.2.1).
-func welcome(c *gin.Context, dir *Directory, clientID, redirectURI string) (*directory.Client, error) {
-	client, known := dir.Client(clientID)
+func (b *Broker) welcome(c *gin.Context, dir *Directory, clientID, redirectURI string) (*directory.Client, error) {
+	client, known := b.desk.Client(dir.Snapshot, clientID)
 	if !known || client.Disabled {
 		return nil, refuse(400, "The app that sent you here is not known to this sign-in service.", reason("unknown or disabled client "+cut(clientID)))
 	}
 	rec(c).client = client.ID
-	if !oauth.MatchRedirect(client.RedirectURIs, redirectURI) {
+	if !oauth.MatchRedirect(b.redirectURIs(client), redirectURI) {
 		return nil, refuse(400, "The app asked to send you to an address that is not registered for it.", reason("redirect_uri is not registered: "+cut(redirectURI)))
 	}
 	return client, nil

@@ -23,6 +23,8 @@ type Admission struct {
 	EmailVerified bool
 
 	Decision *mapping.Decision // what the rules said; nil where they were not asked again
+
+	AdminRole string // of this identity; judged at the console's client only
 }
 
 // Refusal tells three audiences why: the code for the app, a sentence for the
@@ -42,7 +44,7 @@ func (r *Refusal) String() string { return r.Code + ": " + r.ForOperator }
 // this snapshot has them, never as the caller remembers them, so that a login
 // that began before an administrator closed a door ends in front of it.
 func (s *Snapshot) Admit(a Admission) *Refusal {
-	for _, check := range []func(*Admission) *Refusal{s.admitClient, s.admitProvider, admitUser, admitTenant, admitDomain, admitRules} {
+	for _, check := range []func(*Admission) *Refusal{s.admitClient, s.admitProvider, admitUser, admitTenant, admitDomain, admitRules, admitRole} {
 		if refusal := check(&a); refusal != nil {
 			return refusal
 		}
@@ -180,6 +182,20 @@ func admitRules(a *Admission) *Refusal {
 		}
 	}
 	return denied(person, operator)
+}
+
+// admitRole lets administrators alone into the console. Who is one stands in the book,
+// by provider and subject: no rule and no claim makes one (A11).
+func admitRole(a *Admission) *Refusal {
+	if a.Client.ID != AdminClient || AdminScopes(a.AdminRole) != nil {
+		return nil
+	}
+	return NotAnAdministrator()
+}
+
+// NotAnAdministrator refuses somebody at the console whom no owner has made an administrator.
+func NotAnAdministrator() *Refusal {
+	return denied("You are not an administrator here. An owner can make you one.", "this identity has no administrator's role")
 }
 
 func denied(person, operator string) *Refusal {

@@ -21,7 +21,7 @@ func (d *Desk) Authenticate(ctx context.Context, snap *directory.Snapshot, autho
 	if err != nil {
 		return nil, err
 	}
-	c, known := snap.Client(cred.id)
+	c, known := d.Client(snap, cred.id)
 	if cred.method == directory.AuthKey {
 		if err := d.Assertions.prove(ctx, snap, c, cred.assertion); err != nil {
 			return nil, err

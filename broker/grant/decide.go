@@ -33,7 +33,7 @@ type Decided struct {
 	Roles  []string
 	Claims map[string]any // see Facts
 	Trace  []byte         // JSON of []mapping.Step
-	Basis  string         // directory version and age of the upstream answer: when neither changed, neither did the decision
+	Basis  string         // directory version, age of the upstream answer and administrator's role: when none changed, neither did the decision
 }
 
 // Facts is the layout of storage.Grant.Claims: what a grant carries besides scopes.
@@ -60,8 +60,11 @@ func Decide(s *directory.Snapshot, c *directory.Client, who Subject, resources, 
 	if err != nil {
 		return nil, nil, oauth.E(oauth.ServerError, "the decision could not be recorded").Because(err)
 	}
+	if c.ID == directory.AdminClient { // a role opens the administration, and rules say nothing about it (A11)
+		d.Scopes, d.Roles, d.Claims = directory.AdminScopes(who.AdminRole), nil, nil
+	}
 	return &Decided{Target: target, Scopes: target.Grantable(d.Scopes), Roles: d.Roles, Trace: trace,
-		Basis: basis(s, who.ClaimsAt), Claims: map[string]any{factAccess: d.Claims, factPerson: person(who, d.Claims)}}, nil, nil
+		Basis: basis(s, who), Claims: map[string]any{factAccess: d.Claims, factPerson: person(who, d.Claims)}}, nil, nil
 }
 
 // telling keeps the steps that did something; a rule that did not match can be asked
@@ -71,8 +74,12 @@ func telling(trace []mapping.Step) []mapping.Step {
 }
 
 // basis names what a decision stood on.
-func basis(s *directory.Snapshot, claimsAt time.Time) string {
-	return s.Version() + "@" + strconv.FormatInt(claimsAt.UnixMicro(), 36)
+func basis(s *directory.Snapshot, who Subject) string {
+	on := s.Version() + "@" + strconv.FormatInt(who.ClaimsAt.UnixMicro(), 36)
+	if who.AdminRole != "" {
+		on += "@" + who.AdminRole
+	}
+	return on
 }
 
 // StillAdmitted asks admit() alone, on paths that give nothing new: user, client and
@@ -84,7 +91,7 @@ func StillAdmitted(ctx context.Context, db *storage.DB, s *directory.Snapshot, c
 		return &directory.Refusal{Code: oauth.AccessDenied, ForPerson: "this provider is gone", ForOperator: "the provider of the grant is gone"}, nil
 	}
 	who := Subject{User: g.User, Provider: p}
-	if !strings.HasPrefix(g.Snapshot, s.Version()+"@") {
+	if !strings.HasPrefix(g.Snapshot, s.Version()+"@") || c.ID == directory.AdminClient {
 		id, err := db.Identity(ctx, g.UserID, g.ProviderID)
 		if errors.Is(err, storage.ErrNotFound) {
 			return &directory.Refusal{Code: oauth.AccessDenied, ForPerson: "please sign in again", ForOperator: "the identity of the grant is gone"}, nil
@@ -93,8 +100,25 @@ func StillAdmitted(ctx context.Context, db *storage.DB, s *directory.Snapshot, c
 			return nil, Unavailable(err)
 		}
 		who.Claims = id.Claims
+		if who.AdminRole, err = AdminRole(ctx, db, c, g.ProviderID, id.Subject); err != nil {
+			return nil, err
+		}
 	}
 	return s.Admit(admission(c, who, nil)), nil
+}
+
+// AdminRole looks up what an identity may do at the console; at any other client it is
+// nobody's business. It is asked for on every path, so that a role that was taken away
+// ends with the next step.
+func AdminRole(ctx context.Context, db *storage.DB, c *directory.Client, providerID, subject string) (string, error) {
+	if c.ID != directory.AdminClient {
+		return "", nil
+	}
+	role, err := db.AdminRole(ctx, providerID, subject)
+	if err != nil {
+		return "", Unavailable(err)
+	}
+	return role, nil
 }
 
 func judge(s *directory.Snapshot, c *directory.Client, who Subject) (*mapping.Decision, *directory.Refusal) {
@@ -106,7 +130,7 @@ func judge(s *directory.Snapshot, c *directory.Client, who Subject) (*mapping.De
 
 func admission(c *directory.Client, who Subject, d *mapping.Decision) directory.Admission {
 	return directory.Admission{UserID: who.User.ID, UserDisabled: who.User.Disabled, Provider: who.Provider, Client: c,
-		Claims: who.Claims, Email: who.User.Email, EmailVerified: who.User.EmailVerified, Decision: d}
+		Claims: who.Claims, Email: who.User.Email, EmailVerified: who.User.EmailVerified, Decision: d, AdminRole: who.AdminRole}
 }
 
 func accessClaims(g *storage.Grant) map[string]any {

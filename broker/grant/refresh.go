@@ -78,10 +78,15 @@ func again(ctx context.Context, r *Request, f *storage.Refresh) (storage.GrantUp
 	if r.Desk.stale(p, f) {
 		return none, oauth.E(oauth.InvalidGrant, "the person must sign in again").Because(reason("the upstream answer is older than max_upstream_age"))
 	}
-	if g.Snapshot == basis(r.Snapshot, f.Identity.ClaimsAt) {
+	role, err := AdminRole(ctx, r.Desk.DB, r.Client, g.ProviderID, f.Identity.Subject)
+	if err != nil {
+		return none, err
+	}
+	who := Subject{User: g.User, Provider: p, ClaimsAt: f.Identity.ClaimsAt, AdminRole: role}
+	if g.Snapshot == basis(r.Snapshot, who) {
 		return none, nil // admit() is asked once more before the tokens are made
 	}
-	who := Subject{User: g.User, Provider: p, Claims: OfSignIn(f.Identity.Claims, g.ACR, g.AMR, g.AuthTime), ClaimsAt: f.Identity.ClaimsAt}
+	who.Claims = OfSignIn(f.Identity.Claims, g.ACR, g.AMR, g.AuthTime)
 	d, refusal, oerr := Decide(r.Snapshot, r.Client, who, resourcesOf(g, r.Snapshot.Issuer()), g.Scopes)
 	if oerr != nil {
 		return none, oauth.E(oauth.InvalidGrant, "the grant is no longer valid").Because(oerr)
