@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"github.com/handstamp/handstamp/broker/oauth"
+	"github.com/handstamp/handstamp/providers"
 )
 
 // minSecret is 128 bits as base64url: secrets are kept as plain SHA-256 digests,
@@ -87,11 +88,13 @@ func (c *compiler) clientCredentials(cl *Client, at report) {
 		switch s := secret.Reveal(); {
 		case s == "":
 			at.item("secrets", i).say("the secret is empty", "is the environment variable or file behind it filled?")
+		case strings.HasPrefix(s, digestPrefix) && !isDigest(secret):
+			at.item("secrets", i).say("the secret is not a digest", "after "+digestPrefix+" comes the unpadded base64url of a SHA-256, 43 characters")
 		case len(s) < minSecret:
 			at.item("secrets", i).say(fmt.Sprintf("the secret has fewer than %d characters", minSecret), "draw one: openssl rand -base64 32")
 		case len(s) > 512 || !oauth.CleanText(s):
 			at.item("secrets", i).say("the secret is malformed", "is there a line end in it?")
-		case slices.Index(cl.Secrets, secret) < i:
+		case slices.IndexFunc(cl.Secrets, func(o providers.Secret) bool { return secretDigest(o) == secretDigest(secret) }) < i:
 			at.item("secrets", i).say("both secrets are the same", "remove one")
 		}
 	}

@@ -72,6 +72,8 @@ func DigestSecret(secret providers.Secret) providers.Secret {
 	return providers.Secret(digestPrefix + base64.RawURLEncoding.EncodeToString(sum[:]))
 }
 
+func isDigest(secret providers.Secret) bool { _, is := readDigest(secret); return is }
+
 func readDigest(secret providers.Secret) (digest [sha256.Size]byte, is bool) {
 	text, has := strings.CutPrefix(secret.Reveal(), digestPrefix)
 	if !has {
@@ -154,4 +156,34 @@ func (d *Document) GiveSecrets(give func(owner, source string) (providers.Secret
 		*value = secret
 	})
 	return errors.Join(faults...)
+}
+
+// settle sorts what JSON says of the secret: a source stays one, anything else is the
+// secret itself.
+func (p *Provider) settle(at report) {
+	if p.ClientSecretSource != "" {
+		p.ClientSecretSource, p.ClientSecret = settleSecret(p.ClientSecretSource, at.at("client_secret"))
+	}
+}
+
+func (c *Client) settle(at report) {
+	c.Secrets = nil
+	if len(c.SecretSources) == 0 {
+		c.SecretSources = nil
+	}
+	for j, text := range c.SecretSources {
+		var secret providers.Secret
+		c.SecretSources[j], secret = settleSecret(text, at.item("secrets", j))
+		c.Secrets = append(c.Secrets, secret)
+	}
+}
+
+// settleSecret refuses what a page shows instead of a secret: sent back, it would
+// become the secret.
+func settleSecret(text string, at report) (source string, literal providers.Secret) {
+	if strings.Trim(text, "*•") == "" || strings.Contains(text, "[redacted]") {
+		at.say("this stands for a secret and is none", "send the source that was shown (${NAME}, file:PATH, sealed:…) to keep it, or a new secret")
+		return "", ""
+	}
+	return ReadSecret(text)
 }
