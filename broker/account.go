@@ -38,7 +38,7 @@ func (b *Broker) account(c *gin.Context) error {
 	}
 	view.Action, view.SignOutHref = b.path("/account"), b.path("/logout")
 	view.Token, view.Notice = session.FormToken("account", id), ended[b.jar.TakeNote(c.Writer, c.Request)]
-	return b.pages.Account(c.Writer, *view)
+	return b.speak(c).Account(c.Writer, *view)
 }
 
 // accountVisit is a visit that no app asked for.

@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"net/url"
 	"strconv"
+	"time"
 
 	"github.com/gin-gonic/gin"
 
@@ -27,7 +28,7 @@ func (b *Broker) askPerson(c *gin.Context, v *visit, tx *session.Transaction, as
 	if err := b.jar.Put(c.Writer, c.Request, tx); err != nil {
 		return back(v.request, oauth.E(oauth.InvalidRequest, "the request is too large").Because(err))
 	}
-	view := page.Ask{App: v.app(), Title: "Sign in to " + nameOf(v.client), Lead: ask.Lead, Problem: ask.Problem, Action: b.path("/ask"),
+	view := page.Ask{App: v.app(), Lead: ask.Lead, Problem: ask.Problem, Action: b.path("/ask"),
 		Tx: tx.Key(), Token: tx.Token, Button: "Sign in", CancelHref: b.cancel(v.request)}
 	for _, f := range ask.Fields {
 		view.Fields = append(view.Fields, page.AskField{Name: f.Name, Label: f.Label, Type: f.Type, Autocomplete: f.Autocomplete, Value: f.Value, Numeric: f.Numeric})
@@ -35,9 +36,18 @@ func (b *Broker) askPerson(c *gin.Context, v *visit, tx *session.Transaction, as
 	status := http.StatusOK
 	if ask.Wait > 0 {
 		status = http.StatusTooManyRequests
+		view.Problem = tooManyTries(b.speak(c), ask.Wait)
 		c.Header("Retry-After", strconv.Itoa(int(math.Ceil(ask.Wait.Seconds()))))
 	}
-	return b.pages.Ask(c.Writer, status, view)
+	return b.speak(c).Ask(c.Writer, status, view)
+}
+
+// tooManyTries says how long, in words that tell nothing about the account.
+func tooManyTries(p *page.Pages, wait time.Duration) string {
+	if seconds := int(math.Ceil(wait.Seconds())); seconds != 1 {
+		return p.Say("There were too many failed tries. Please wait %d seconds and try again.", seconds)
+	}
+	return p.Say("There were too many failed tries. Please wait a second and try again.")
 }
 
 // takeAnswer takes what the person filled in. Like the consent, it is a POST from our

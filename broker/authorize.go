@@ -94,6 +94,7 @@ func (b *Broker) read(c *gin.Context, q url.Values) (*visit, error) {
 	if oerr != nil {
 		return nil, back(v.request, oerr)
 	}
+	rec(c).locales = v.request.UILocales
 	if v.request.ResponseMode == "form_post" && !strings.HasPrefix(v.request.RedirectURI, "http") {
 		v.request.ResponseMode = ""
 		return nil, back(v.request, oauth.E(oauth.InvalidRequest, "response_mode=form_post needs a web address to post to"))
@@ -183,7 +184,7 @@ func (b *Broker) askContinue(c *gin.Context, v *visit, s *storage.Session) error
 	if p, ok := v.dir.ProviderByID(s.ProviderID); ok {
 		title = titleOf(p)
 	}
-	return b.pages.Continue(c.Writer, page.Continue{App: v.app(), Person: nameOfPerson(s.User), Provider: title,
+	return b.speak(c).Continue(c.Writer, page.Continue{App: v.app(), Person: nameOfPerson(s.User), Provider: title,
 		ContinueHref: b.link(v.request, "prompt", without(v.request, "select_account")),
 		OtherHref:    b.link(v.request, "prompt", "login"), CancelHref: b.cancel(v.request)})
 }

@@ -21,7 +21,7 @@ func (b *Broker) choose(c *gin.Context, v *visit, allowed []*directory.Provider)
 		}
 		view.Buttons = append(view.Buttons, button)
 	}
-	return b.pages.Chooser(c.Writer, view)
+	return b.speak(c).Chooser(c.Writer, view)
 }
 
 func titleOf(p *directory.Provider) string {

@@ -34,5 +34,5 @@ func (b *Broker) confirmRedirect(c *gin.Context, err error) error {
 	} else {
 		view.Href = b.responseURL(r, answer)
 	}
-	return b.pages.ConfirmRedirect(c.Writer, view)
+	return b.speak(c).ConfirmRedirect(c.Writer, view)
 }

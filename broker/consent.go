@@ -47,7 +47,7 @@ func (b *Broker) askConsent(c *gin.Context) error {
 		scope, _ := v.dir.Scope(name)
 		view.Scopes = append(view.Scopes, page.ScopeLine{Name: name, Description: scope.Description})
 	}
-	return b.pages.Consent(c.Writer, view)
+	return b.speak(c).Consent(c.Writer, view)
 }
 
 // takeConsent takes the person's answer. It is a POST from our own page, with this

@@ -49,6 +49,7 @@ type metadata struct {
 	Prompts               []string `json:"prompt_values_supported"`
 	ACRValues             []string `json:"acr_values_supported,omitempty"`
 	ClaimTypes            []string `json:"claim_types_supported"`
+	UILocales             []string `json:"ui_locales_supported"`
 	ClaimsParameter       bool     `json:"claims_parameter_supported"`
 	RequestParameter      bool     `json:"request_parameter_supported"`
 	RequestURIParameter   bool     `json:"request_uri_parameter_supported"`
@@ -64,7 +65,7 @@ func (b *Broker) describe(d *Directory) (*document, error) {
 		ResponseTypes: []string{"code"}, ResponseModes: []string{"query", "form_post"}, GrantTypes: grant.Types(d.Snapshot), SubjectTypes: []string{"public"},
 		TokenAuth: auth, RevocationAuth: auth, IntrospectionAuth: slices.DeleteFunc(slices.Clone(auth), func(m string) bool { return m == "none" }),
 		TokenAuthAlgs: signing, RevocationAuthAlgs: signing, IntrospectionAuthAlgs: signing, Challenges: []string{"S256"}, Prompts: []string{"none", "login", "consent", "select_account"}, IssParameter: true, BackchannelLogout: true, BackchannelSession: true,
-		ACRValues: d.ACRSupported(), ClaimsParameter: true, ClaimTypes: []string{"normal"},
+		ACRValues: d.ACRSupported(), ClaimsParameter: true, ClaimTypes: []string{"normal"}, UILocales: b.pages.Languages(),
 		Claims: append([]string{"sub", "iss", "aud", "exp", "iat", "auth_time", "nonce", "acr", "amr", "azp", "sid", "at_hash"}, d.ClaimsSupported()...)}
 	for _, alg := range b.ring.Algs() {
 		m.IDTokenAlgs = append(m.IDTokenAlgs, string(alg))

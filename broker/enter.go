@@ -103,6 +103,7 @@ type recorder struct {
 	status           int
 	client, provider string
 	code             string
+	locales          string // ui_locales of the request
 	cause            error
 }
 

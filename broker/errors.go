@@ -5,7 +5,6 @@ import (
 	"errors"
 	"net/http"
 	"net/url"
-	"strings"
 
 	"github.com/gin-gonic/gin"
 
@@ -97,7 +96,7 @@ func (b *Broker) showError(c *gin.Context, err error) {
 	if pe.status == http.StatusServiceUnavailable {
 		c.Header("Retry-After", "5")
 	}
-	if err := b.pages.Error(c.Writer, pe.status, page.ErrorPage{Title: "That did not work", Sentence: pe.sentence, Code: code,
+	if err := b.speak(c).Error(c.Writer, pe.status, page.ErrorPage{Title: "That did not work", Sentence: pe.sentence, Code: code,
 		Reference: rec(c).reference, RestartHref: pe.restart}); err != nil {
 		b.log.Error("error page", "reference", rec(c).reference, "cause", err)
 	}
@@ -198,14 +197,6 @@ func notFound(*gin.Context) error {
 	return refuse(http.StatusNotFound, "There is nothing at this address.", nil)
 }
 
-func wrongMethod(c *gin.Context) error {
-	return refuse(http.StatusMethodNotAllowed, "This address does not take "+strings.ToUpper(known(c.Request.Method))+" requests.", nil)
-}
-
-func known(method string) string {
-	switch method {
-	case http.MethodGet, http.MethodPost, http.MethodHead, http.MethodPut, http.MethodDelete, http.MethodPatch, http.MethodOptions:
-		return method
-	}
-	return "such"
+func wrongMethod(*gin.Context) error {
+	return refuse(http.StatusMethodNotAllowed, "This address does not take requests of this kind.", nil)
 }

@@ -62,7 +62,7 @@ func (b *Broker) acceptInvitation(c *gin.Context) error {
 	case err != nil:
 		return unavailable(err)
 	}
-	return b.pages.Done(c.Writer, page.Done{Title: "Your password is set", Sentence: "You can sign in with it now. This page may be closed."})
+	return b.speak(c).Done(c.Writer, page.Done{Title: "Your password is set", Sentence: "You can sign in with it now. This page may be closed."})
 }
 
 // invited finds the account of a link, and who keeps its password.
@@ -88,7 +88,7 @@ func (b *Broker) invited(c *gin.Context, token string) (*storage.Account, provid
 }
 
 func (b *Broker) askNewPassword(c *gin.Context, account *storage.Account, token, problem string) error {
-	return b.pages.Ask(c.Writer, http.StatusOK, page.Ask{Title: "Choose a password", Problem: problem, EndsHere: true, Action: b.path("/invitation"), Token: token,
+	return b.speak(c).Ask(c.Writer, http.StatusOK, page.Ask{Title: "Choose a password", Problem: problem, EndsHere: true, Action: b.path("/invitation"), Token: token,
 		Lead: "It is for signing in here with the user name below. Long is good: a sentence is easier to remember than signs.", Button: "Set the password",
 		Fields: []page.AskField{{Name: "username", Label: "User name", Autocomplete: "username", Value: account.Login, ReadOnly: true},
 			{Name: "password", Label: "New password", Type: "password", Autocomplete: "new-password"},

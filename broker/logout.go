@@ -92,7 +92,7 @@ func (b *Broker) sendBack(c *gin.Context, l *leaving) error {
 		redirect(c, oauth.ResponseURL(l.back, l.answer()))
 		return nil
 	}
-	return b.pages.SignedOut(c.Writer, page.SignedOut{App: l.app()})
+	return b.speak(c).SignedOut(c.Writer, page.SignedOut{App: l.app()})
 }
 
 // readLeaving checks a logout request, by GET or by POST, from an app or from our own page.
@@ -102,6 +102,7 @@ func (b *Broker) readLeaving(c *gin.Context) (*leaving, error) {
 		return nil, err
 	}
 	l := &leaving{dir: b.dir.Load(), state: form.Get("state")}
+	rec(c).locales = cut(form.Get("ui_locales"))
 	clientID := form.Get("client_id")
 	if raw := form.Get("id_token_hint"); raw != "" {
 		if l.hint, err = b.verifier.IDHint(c.Request.Context(), raw); err != nil || len(l.hint.Audience) != 1 {
@@ -174,7 +175,7 @@ func (b *Broker) askLogout(c *gin.Context, l *leaving, s *storage.Session) error
 	if l.client != nil {
 		hidden["client_id"] = l.client.ID
 	}
-	return b.pages.SignOut(c.Writer, page.SignOut{App: l.app(), Person: nameOfPerson(s.User), Action: b.path("/logout"),
+	return b.speak(c).SignOut(c.Writer, page.SignOut{App: l.app(), Person: nameOfPerson(s.User), Action: b.path("/logout"),
 		Token: session.FormToken("logout", id), Fields: hidden, CancelHref: l.back})
 }
 

@@ -20,7 +20,7 @@ func (b *Broker) respondCode(c *gin.Context, r *oauth.AuthRequest, code string) 
 // a page that posts the answer (OAuth 2.0 Form Post Response Mode).
 func (b *Broker) respond(c *gin.Context, r *oauth.AuthRequest, answer url.Values) error {
 	if r.ResponseMode == "form_post" {
-		return b.pages.FormPost(c.Writer, page.FormPost{Action: r.RedirectURI, Fields: b.fields(r, answer)})
+		return b.speak(c).FormPost(c.Writer, page.FormPost{Action: r.RedirectURI, Fields: b.fields(r, answer)})
 	}
 	redirect(c, b.responseURL(r, answer))
 	return nil

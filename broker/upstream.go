@@ -37,7 +37,7 @@ func (b *Broker) toUpstream(c *gin.Context, v *visit, p *directory.Provider) err
 		for name, value := range step.Post.Fields {
 			form.Fields = append(form.Fields, page.Field{Name: name, Value: value})
 		}
-		return b.pages.FormPost(c.Writer, form)
+		return b.speak(c).FormPost(c.Writer, form)
 	}
 	redirect(c, step.Redirect)
 	return nil

@@ -34,6 +34,7 @@ func (v *visit) expects(subject string) bool {
 // have lost a redirect URI, since the person left.
 func (b *Broker) revisit(c *gin.Context, request *oauth.AuthRequest, hint string) (*visit, error) {
 	v := &visit{dir: b.dir.Load(), request: request, hint: hint}
+	rec(c).locales = request.UILocales
 	if v.own() {
 		v.client = v.dir.Account()
 		return v, nil
@@ -59,7 +60,7 @@ func (b *Broker) welcome(c *gin.Context, dir *Directory, clientID, redirectURI s
 
 // app is what pages say about the client.
 func (v *visit) app() page.App {
-	return page.App{Name: nameOf(v.client), Logo: v.client.Logo, PolicyURI: v.client.PolicyURI, TOSURI: v.client.TOSURI}
+	return page.App{Name: nameOf(v.client), Logo: v.client.Logo, PolicyURI: v.client.PolicyURI, TOSURI: v.client.TOSURI, Accent: v.client.Accent}
 }
 
 func nameOf(c *directory.Client) string {

@@ -28,7 +28,7 @@ type Config struct {
 	Outgoing       Outgoing           `yaml:"outgoing"`
 	Lifetimes      Lifetimes          `yaml:"lifetimes"`
 	Keys           Keys               `yaml:"keys"`
-	Brand          Brand              `yaml:"brand"`
+	Brand          directory.Brand    `yaml:"brand"`
 	Docs           Docs               `yaml:"docs"`
 	Log            Log                `yaml:"log"`
 
@@ -81,14 +81,6 @@ type Keys struct {
 	RotateEvery  directory.Duration `yaml:"rotate_every"`
 	PublishAhead directory.Duration `yaml:"publish_ahead"`
 	KeepAfter    directory.Duration `yaml:"keep_after"`
-}
-
-// Brand is what the pages show of the house itself.
-type Brand struct {
-	Name      string `yaml:"name"`
-	Logo      string `yaml:"logo"`
-	PolicyURI string `yaml:"policy_uri"`
-	TOSURI    string `yaml:"tos_uri"`
 }
 
 // Docs is the page at /docs that shows the broker's own OpenAPI document.

@@ -56,7 +56,7 @@ func Defaults() *Config {
 		Listen:  "127.0.0.1:8080",
 		Storage: Storage{URL: providers.Secret("sqlite:handstamp.db")},
 		Keys:    Keys{Algs: []string{"ES256", "RS256"}},
-		Brand:   Brand{Name: "Handstamp"},
+		Brand:   directory.Brand{Name: "Handstamp"},
 		Log:     Log{Level: "info", Format: "json"},
 	}
 	for _, s := range spans {

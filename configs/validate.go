@@ -206,16 +206,10 @@ func (v *validator) lifetimes() {
 }
 
 func (v *validator) brand() {
-	b := v.c.Brand
-	if b.Name == "" || len(b.Name) > 80 || strings.ContainsFunc(b.Name, func(r rune) bool { return r < ' ' || r == 0x7f }) {
-		v.problem("brand.name", "", "the name is one line of at most 80 bytes")
+	if v.c.Brand.Name == "" {
+		v.problem("brand.name", "remove the line for Handstamp", "the name is empty")
 	}
-	for _, link := range []struct{ key, value string }{{"brand.logo", b.Logo}, {"brand.policy_uri", b.PolicyURI}, {"brand.tos_uri", b.TOSURI}} {
-		if link.value == "" {
-			continue
-		}
-		if u, err := url.Parse(link.value); err != nil || u.Host == "" || u.User != nil || u.Scheme != "https" && (u.Scheme != "http" || !loopback(u.Hostname())) {
-			v.problem(link.key, "write it as https://…", "this is not an https address")
-		}
+	for _, p := range directory.CheckBrand(v.c.Brand) {
+		v.problem(p.Path, p.Hint, "%s", p.Message)
 	}
 }

@@ -30,6 +30,7 @@ func (c *compiler) client(i int) {
 	at.text("name", cl.Name)
 	at.link("logo", cl.Logo)
 	at.link("policy_uri", cl.PolicyURI)
+	at.accent(cl.Accent)
 	at.link("tos_uri", cl.TOSURI)
 	c.clientCredentials(cl, at)
 	c.clientURIs(cl, at)

@@ -21,6 +21,7 @@ func Compile(issuer string, d Document) (*Snapshot, []Problem) {
 		c.resource(i)
 	}
 	rules := c.rules()
+	c.problems = append(c.problems, CheckBrand(c.doc.Brand)...)
 	if len(c.problems) > 0 {
 		return nil, c.problems
 	}
@@ -116,7 +117,7 @@ func (c *compiler) snapshot(rules *mapping.Rules) *Snapshot {
 	for i := range c.doc.Clients {
 		c.doc.Clients[i].SecretSources = nil
 	}
-	s := &Snapshot{issuer: c.issuer, version: version(c.issuer, c.doc), rules: rules, providerBySlug: map[string]*Provider{}, providerByID: map[string]*Provider{},
+	s := &Snapshot{issuer: c.issuer, version: version(c.issuer, c.doc), rules: rules, brand: c.doc.Brand, providerBySlug: map[string]*Provider{}, providerByID: map[string]*Provider{},
 		clientByID: map[string]*Client{}, resourceByID: map[string]*Resource{}, resourceOf: c.owners, origins: map[string]bool{}}
 	for i := range c.doc.Providers {
 		p := &c.doc.Providers[i]

@@ -14,6 +14,7 @@ type Document struct {
 	Clients   []Client       `yaml:"clients" json:"clients,omitzero"`
 	Resources []Resource     `yaml:"resources" json:"resources,omitzero"`
 	Rules     []mapping.Rule `yaml:"rules" json:"rules,omitzero"`
+	Brand     Brand          `yaml:"-" json:"brand,omitzero"` // in settings, brand is the installation's own
 }
 
 // Provider is one upstream identity provider. Its slug is tied for ever to one
@@ -62,6 +63,7 @@ type Client struct {
 	Logo      string `yaml:"logo" json:"logo,omitzero"`
 	PolicyURI string `yaml:"policy_uri" json:"policy_uri,omitzero"`
 	TOSURI    string `yaml:"tos_uri" json:"tos_uri,omitzero"`
+	Accent    string `yaml:"accent" json:"accent,omitzero"` // its colour on our pages, #rrggbb; empty: the brand's
 	Disabled  bool   `yaml:"disabled" json:"disabled,omitzero"`
 
 	Public        bool `yaml:"public" json:"public,omitzero"`                 // it cannot keep a secret: a browser or native app

@@ -19,6 +19,7 @@ type Snapshot struct {
 	clients   []*Client
 	resources []*Resource
 	rules     *mapping.Rules
+	brand     Brand
 
 	providerBySlug map[string]*Provider
 	providerByID   map[string]*Provider
@@ -37,6 +38,10 @@ func (s *Snapshot) Version() string { return s.version }
 
 // Issuer is the broker's own issuer, exactly as the settings spell it.
 func (s *Snapshot) Issuer() string { return s.issuer }
+
+// Brand is what the document says of the house itself; empty parts are as the settings
+// of the installation say.
+func (s *Snapshot) Brand() Brand { return s.brand }
 
 // Client finds a client by its id, also a disabled one.
 func (s *Snapshot) Client(id string) (*Client, bool) { c, ok := s.clientByID[id]; return c, ok }

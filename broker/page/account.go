@@ -1,6 +1,7 @@
 package page
 
 import (
+	"html/template"
 	"net/http"
 	"time"
 )
@@ -77,9 +78,10 @@ func (p *Pages) Account(w http.ResponseWriter, v Account) error {
 		Form         accountForm
 	}
 	type access struct {
-		Place, First string
-		Offline      bool
-		Since, Last  moment
+		Place, From string
+		First       string // where the app was, if elsewhere
+		Offline     bool
+		Since, Last moment
 	}
 	type app struct {
 		Name   string
@@ -103,7 +105,7 @@ func (p *Pages) Account(w http.ResponseWriter, v Account) error {
 		Consents       []consent
 		SignOut        link
 	}
-	out.Person, out.Notice, out.SignOut = words(v.Person), prose(v.Notice), walkLink(v.SignOutHref)
+	out.Person, out.Notice, out.SignOut = words(v.Person), prose(p.Say(v.Notice)), walkLink(v.SignOutHref)
 	for _, i := range v.Identities {
 		out.Identities = append(out.Identities, identity{words(i.Provider), words(i.Email), moment(i.Since), moment(i.LastUsed)})
 	}
@@ -115,7 +117,7 @@ func (p *Pages) Account(w http.ResponseWriter, v Account) error {
 			out.MoreSessions++
 			continue
 		}
-		out.Sessions = append(out.Sessions, row{s.Here, device(s.Device, "A browser"), words(s.IP), words(s.Provider), moment(s.Started), moment(s.LastSeen), *form.to("session", "sid", s.SID)})
+		out.Sessions = append(out.Sessions, row{s.Here, device(s.Device, p.Say("A browser")), words(s.IP), words(s.Provider), moment(s.Started), moment(s.LastSeen), *form.to("session", "sid", s.SID)})
 	}
 	for _, a := range v.Apps {
 		line := app{Name: words(a.Name), More: max(len(a.Access)-mostAccess, 0), Form: *form.to("app", "client", a.ClientID)}
@@ -124,18 +126,15 @@ func (p *Pages) Account(w http.ResponseWriter, v Account) error {
 			if one.FirstIP == one.IP {
 				first = ""
 			}
-			place := device(one.Device, "a browser")
-			if one.IP != "" {
-				place += " from " + words(one.IP)
-			}
-			line.Access = append(line.Access, access{place, first, one.Offline, moment(one.Started), moment(one.LastUsed)})
+			place := device(one.Device, p.Say("a browser"))
+			line.Access = append(line.Access, access{place, words(one.IP), first, one.Offline, moment(one.Started), moment(one.LastUsed)})
 		}
 		out.Apps = append(out.Apps, line)
 	}
 	for _, c := range v.Consents {
 		line := consent{Name: words(c.Name), Host: words(c.RedirectHost), Since: moment(c.Since), Form: *form.to("consent", "client", c.ClientID, "host", c.RedirectHost)}
 		for _, s := range c.Scopes {
-			text := prose(s.Description)
+			text := prose(p.Say(s.Description))
 			if text == "" {
 				text = words(s.Name)
 			}
@@ -143,7 +142,7 @@ func (p *Pages) Account(w http.ResponseWriter, v Account) error {
 		}
 		out.Consents = append(out.Consents, line)
 	}
-	return p.show(w, http.StatusOK, "account", view{Title: "Your account", Wide: true, Page: out}, csp)
+	return p.show(w, http.StatusOK, "account", view{Title: p.Say("Your account"), Wide: true, Page: out}, csp)
 }
 
 // accountForm is one button: where it goes, what it ends, and which.
@@ -175,10 +174,15 @@ type moment time.Time
 // Machine is the time as HTML wants it.
 func (m moment) Machine() string { return time.Time(m).UTC().Format(time.RFC3339) }
 
-// String is the time in words. Nobody knows here where the person is: hence UTC.
-func (m moment) String() string {
+// in is the time in words. Nobody knows here where the person is: hence UTC.
+func (m moment) in(t *tongue) string {
 	if time.Time(m).IsZero() {
-		return "unknown"
+		return t.say("unknown")
 	}
-	return time.Time(m).UTC().Format("2 January 2006, 15:04 UTC")
+	return time.Time(m).UTC().Format(t.say("2 January 2006, 15:04 UTC"))
+}
+
+// time is a moment for a template.
+func (t *tongue) time(m moment) template.HTML {
+	return template.HTML(`<time datetime="` + m.Machine() + `">` + template.HTMLEscapeString(m.in(t)) + "</time>") // escaped, and a machine's digits
 }

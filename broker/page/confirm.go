@@ -20,7 +20,7 @@ func (p *Pages) ConfirmRedirect(w http.ResponseWriter, v ConfirmRedirect) error 
 	if len(v.Fields) > 0 {
 		csp.Forms = "" // ends at the app
 	}
-	return p.show(w, http.StatusBadRequest, "confirm", view{Title: "Leave this site?", Bare: true, Page: struct {
+	return p.show(w, http.StatusBadRequest, "confirm", view{Title: p.Say("Leave this site?"), Bare: true, Page: struct {
 		App, Host, Code, Reference string
 		Href                       link
 		Fields                     []Field

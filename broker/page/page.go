@@ -23,6 +23,7 @@ type Brand struct {
 	Logo      string // https URL of a picture; empty for the built-in mark
 	PolicyURI string // https URL of the privacy policy, or ""
 	TOSURI    string // https URL of the terms of service, or ""
+	Accent    string // colour of buttons and links as #rrggbb; empty for the built-in one
 }
 
 // App is the application that a person is on the way to, in its admin's words.
@@ -31,6 +32,7 @@ type App struct {
 	Logo      string // https URL of a picture, or ""
 	PolicyURI string // https URL, or ""
 	TOSURI    string // https URL, or ""
+	Accent    string // its own colour, or "" for the brand's
 }
 
 // Chooser asks which provider to sign in with.

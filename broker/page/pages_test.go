@@ -44,7 +44,7 @@ func samples() []sample {
 		{name: "signout", status: 200, ids: []string{"sign-out", "cancel"}, view: SignOut{App: app, Person: "Alice Example", Action: "/logout", Token: "token-1",
 			Fields: map[string]string{"state": "s", "client_id": "desk"}, CancelHref: "/"}},
 		{name: "signedout", status: 200, forms: "'none'", ids: []string{"back"}, view: SignedOut{App: app, BackHref: "https://desk.example/"}},
-		{name: "ask", status: 200, ids: []string{"username", "password", "problem", "go-on", "cancel"}, view: Ask{App: app, Title: "Sign in to Items Desk",
+		{name: "ask", status: 200, ids: []string{"username", "password", "problem", "go-on", "cancel"}, view: Ask{App: app,
 			Lead: "Use the user name and password that you have here.", Problem: "This user name and password do not fit together.", Fields: []AskField{
 				{Name: "username", Label: "User name", Autocomplete: "username", Value: `al"ice`}, {Name: "password", Label: "Password", Type: "password", Autocomplete: "current-password"},
 				{Name: "code", Label: "Code", Autocomplete: "one-time-code", Numeric: true}},

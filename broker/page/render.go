@@ -8,38 +8,39 @@ import (
 	"encoding/hex"
 	"fmt"
 	"html/template"
-	"io/fs"
 	"net/http"
 	"strconv"
 	"strings"
 )
 
-//go:embed templates/*.html assets/*
+//go:embed templates/*.html assets/* messages/*.json
 var files embed.FS
 
 // submitScript is the only script there is. It goes through the prototype, so
 // that a field named "submit" cannot stand in its way.
 const submitScript = `HTMLFormElement.prototype.submit.call(document.getElementById("answer"))`
 
-// Pages renders the pages of one brand. It is safe for concurrent use.
+// Pages renders the pages of one brand in one language. It is safe for concurrent use.
 type Pages struct {
-	brand     Brand
-	templates map[string]*template.Template
+	*stock
+	brand  Brand
+	tongue *tongue
+}
+
+// stock is what all brands and languages share.
+type stock struct {
+	tongues   *tongues
 	assets    map[string]asset // by file name
-	style     template.CSS     // inlined where a page may load nothing at all
-	styleHash string           // the CSP source of that inline style
+	assetBase string
+	style     string // inlined where a page may load nothing at all
 	styleURL  string
 	iconURL   string
 }
 
-// New prepares the pages. assetBase is the path under which people's browsers
-// find Assets: the issuer's own path and "/assets".
+// New prepares the pages, in English. assetBase is the path under which people's
+// browsers find Assets: the issuer's own path and "/assets".
 func New(b Brand, assetBase string) (*Pages, error) {
-	if b.Name == "" {
-		b.Name = "Handstamp"
-	}
-	p := &Pages{brand: b, templates: map[string]*template.Template{}, assets: map[string]asset{}}
-
+	s := &stock{assets: map[string]asset{}, assetBase: assetBase}
 	css, err := files.ReadFile("assets/page.css")
 	if err != nil {
 		return nil, fmt.Errorf("read stylesheet: %w", err)
@@ -48,33 +49,52 @@ func New(b Brand, assetBase string) (*Pages, error) {
 	if err != nil {
 		return nil, fmt.Errorf("read icon: %w", err)
 	}
-	p.style, p.styleHash = template.CSS(css), hashSource(css)
-	p.styleURL = assetBase + "/" + p.keep(css, ".css", "text/css; charset=utf-8")
-	p.iconURL = assetBase + "/" + p.keep(icon, ".svg", "image/svg+xml")
+	s.style = string(css)
+	s.styleURL = assetBase + "/" + s.keep(css, ".css", "text/css; charset=utf-8")
+	s.iconURL = assetBase + "/" + s.keep(icon, ".svg", "image/svg+xml")
+	if s.tongues, err = learn(); err != nil {
+		return nil, err
+	}
+	if _, err := s.tongues.list[0].pages(); err != nil { // a fault in a template is found at the start
+		return nil, err
+	}
+	return (&Pages{stock: s, tongue: s.tongues.list[0]}).As(b), nil
+}
 
-	layout, err := template.New("").Funcs(template.FuncMap{"initial": initial}).ParseFS(files, "templates/layout.html")
-	if err != nil {
-		return nil, fmt.Errorf("parse layout: %w", err)
+// As gives the same pages under another brand.
+func (p *Pages) As(b Brand) *Pages {
+	if b.Name == "" {
+		b.Name = "Handstamp"
 	}
-	names, err := fs.Glob(files, "templates/*.html")
-	if err != nil {
-		return nil, fmt.Errorf("list templates: %w", err)
+	return &Pages{stock: p.stock, brand: b, tongue: p.tongue}
+}
+
+// Brand is what the pages call the house.
+func (p *Pages) Brand() Brand { return p.brand }
+
+// With gives a brand with what another one says in the place of its own.
+func (b Brand) With(o Brand) Brand {
+	return Brand{or(o.Name, b.Name), or(o.Logo, b.Logo), or(o.PolicyURI, b.PolicyURI), or(o.TOSURI, b.TOSURI), or(o.Accent, b.Accent)}
+}
+
+// For gives the same pages in the language that suits a person best: what their app
+// asked for (ui_locales), then what their browser prefers (Accept-Language), then
+// English.
+func (p *Pages) For(uiLocales, acceptLanguage string) *Pages {
+	return &Pages{stock: p.stock, brand: p.brand, tongue: p.tongues.find(uiLocales, acceptLanguage)}
+}
+
+// Say gives one of the broker's own sentences in the language of the pages.
+func (p *Pages) Say(english string, args ...any) string { return p.tongue.say(english, args...) }
+
+// Languages lists the languages that the pages speak, for discovery
+// (ui_locales_supported, OpenID Connect Discovery §3).
+func (p *Pages) Languages() []string {
+	var tags []string
+	for _, t := range p.tongues.list {
+		tags = append(tags, t.tag.String())
 	}
-	for _, path := range names {
-		name := strings.TrimSuffix(strings.TrimPrefix(path, "templates/"), ".html")
-		if name == "layout" {
-			continue
-		}
-		t, err := layout.Clone()
-		if err == nil {
-			t, err = t.ParseFS(files, path)
-		}
-		if err != nil {
-			return nil, fmt.Errorf("parse page %s: %w", name, err)
-		}
-		p.templates[name] = t
-	}
-	return p, nil
+	return tags
 }
 
 // view is what the layout needs beside the page's own words.
@@ -85,10 +105,12 @@ type view struct {
 	Policy    link // the brand's policy links, in the footer
 	TOS       link
 	StyleURL  string
+	TintURL   string // the colours of the brand or the app, or ""
 	IconURL   string
-	Style     template.CSS // instead of StyleURL and IconURL
+	Style     template.CSS // instead of StyleURL, TintURL and IconURL
 	Bare      bool         // a page that loads nothing: no logos, no links out
 	Wide      bool         // a page with lists on it
+	Accent    string       // the app's own, or ""
 	Page      any
 }
 
@@ -96,21 +118,34 @@ type view struct {
 // template never sends half a page.
 func (p *Pages) show(w http.ResponseWriter, status int, name string, v view, csp policy) error {
 	v.Brand = p.brand
+	v.Brand.Name = words(p.brand.Name)
+	accent := v.Accent
+	if !ValidAccent(accent) {
+		accent = p.brand.Accent
+	}
 	if v.Bare {
-		v.Style = p.style
-		csp.Style = p.styleHash
+		v.Style = template.CSS(p.style + tint(accent))
+		csp.Style = hashSource([]byte(v.Style))
 	} else {
 		v.StyleURL, v.IconURL = p.styleURL, p.iconURL
+		if ValidAccent(accent) {
+			v.TintURL = p.assetBase + tintPath(accent)
+		}
 		v.BrandLogo = csp.image(p.brand.Logo)
 		v.Policy, v.TOS = webLink(p.brand.PolicyURI), webLink(p.brand.TOSURI)
 		csp.Style = "'self'"
 		csp.Images = append(csp.Images, "'self'")
 	}
 	var body bytes.Buffer
-	if err := p.templates[name].ExecuteTemplate(&body, "layout", v); err != nil {
+	templates, err := p.tongue.pages()
+	if err == nil {
+		err = templates[name].ExecuteTemplate(&body, "layout", v)
+	}
+	if err != nil {
 		return fmt.Errorf("render page %s: %w", name, err)
 	}
 	setHeaders(w.Header(), csp)
+	w.Header().Set("Content-Language", p.tongue.tag.String())
 	w.Header().Set("Content-Length", strconv.Itoa(body.Len()))
 	w.WriteHeader(status)
 	if _, err := w.Write(body.Bytes()); err != nil {
@@ -125,7 +160,7 @@ type asset struct {
 }
 
 // keep stores a file under the hash of its content and returns that name.
-func (p *Pages) keep(body []byte, ext, kind string) (name string) {
+func (p *stock) keep(body []byte, ext, kind string) (name string) {
 	sum := sha256.Sum256(body)
 	name = hex.EncodeToString(sum[:8]) + ext
 	p.assets[name] = asset{body, kind}
@@ -137,7 +172,11 @@ func (p *Pages) keep(body []byte, ext, kind string) (name string) {
 // file for ever.
 func (p *Pages) Assets() http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		a, ok := p.assets[strings.TrimPrefix(r.URL.Path, "/assets/")]
+		name := strings.TrimPrefix(r.URL.Path, "/assets/")
+		a, ok := p.assets[name]
+		if !ok {
+			a, ok = tintAsset("/" + name)
+		}
 		h := w.Header()
 		h.Set("X-Content-Type-Options", "nosniff")
 		switch {

@@ -38,14 +38,14 @@ func (p *Pages) Chooser(w http.ResponseWriter, v Chooser) error {
 	for _, b := range v.Buttons {
 		down := ""
 		if b.Down {
-			if down = prose(b.DownReason); down == "" {
-				down = "Not answering at the moment. You can still try."
+			if down = prose(p.Say(b.DownReason)); down == "" {
+				down = p.Say("Not answering at the moment. You can still try.")
 			}
 		}
 		buttons = append(buttons, button{Slug: b.Slug, Title: words(b.Title), Icon: csp.image(b.Icon), Down: down, Href: walkLink(b.Href)})
 	}
-	a := appView(v.App, &csp).or("continue")
-	return p.show(w, http.StatusOK, "chooser", view{Title: "Sign in to " + a.Name, Page: struct {
+	a := appView(v.App, &csp).or(p.Say("continue"))
+	return p.show(w, http.StatusOK, "chooser", view{Title: p.Say("Sign in to %s", a.Name), Accent: v.App.Accent, Page: struct {
 		App     app
 		Buttons []button
 		Cancel  link
@@ -55,8 +55,8 @@ func (p *Pages) Chooser(w http.ResponseWriter, v Chooser) error {
 // Continue offers the session that the browser already has.
 func (p *Pages) Continue(w http.ResponseWriter, v Continue) error {
 	csp := policy{Forms: "'none'"}
-	a := appView(v.App, &csp).or("the app")
-	return p.show(w, http.StatusOK, "continue", view{Title: "Continue to " + a.Name, Page: struct {
+	a := appView(v.App, &csp).or(p.Say("the app"))
+	return p.show(w, http.StatusOK, "continue", view{Title: p.Say("Continue to %s", a.Name), Accent: v.App.Accent, Page: struct {
 		App                     app
 		Person, Provider        string
 		Continue, Other, Cancel link
@@ -67,11 +67,11 @@ func (p *Pages) Continue(w http.ResponseWriter, v Continue) error {
 // button's name and value: decision=allow or decision=deny.
 func (p *Pages) Consent(w http.ResponseWriter, v Consent) error {
 	var csp policy // the form ends at the app: no form-action
-	a := appView(v.App, &csp).or("the app")
+	a := appView(v.App, &csp).or(p.Say("the app"))
 	type line struct{ Text, Code string }
 	lines := make([]line, 0, len(v.Scopes))
 	for _, s := range v.Scopes {
-		l := line{Text: prose(s.Description), Code: words(s.Name)}
+		l := line{Text: prose(p.Say(s.Description)), Code: words(s.Name)}
 		if l.Text == "" {
 			l = line{Text: l.Code}
 		}
@@ -79,9 +79,9 @@ func (p *Pages) Consent(w http.ResponseWriter, v Consent) error {
 	}
 	host := words(v.RedirectHost)
 	if name, _, err := net.SplitHostPort(host); loopback(host) || err == nil && loopback(name) {
-		host += " (this device)"
+		host += " (" + p.Say("this device") + ")"
 	}
-	return p.show(w, http.StatusOK, "consent", view{Title: "Give " + a.Name + " access?", Page: struct {
+	return p.show(w, http.StatusOK, "consent", view{Title: p.Say("Give %s access?", a.Name), Accent: v.App.Accent, Page: struct {
 		App           app
 		Person        string
 		Scopes        []line
@@ -94,14 +94,11 @@ func (p *Pages) Consent(w http.ResponseWriter, v Consent) error {
 // Error tells the person in one sentence what went wrong. The page's address may
 // hold a code or a state, so it loads nothing and links nowhere but to RestartHref.
 func (p *Pages) Error(w http.ResponseWriter, status int, v ErrorPage) error {
-	title := words(v.Title)
-	if title == "" {
-		title = "That did not work"
-	}
+	title := words(p.Say(or(v.Title, "That did not work")))
 	return p.show(w, status, "error", view{Title: title, Bare: true, Page: struct {
 		Title, Sentence, Code, Reference string
 		Restart                          link
-	}{title, prose(v.Sentence), words(v.Code), words(v.Reference), walkLink(v.RestartHref)}}, policy{Forms: "'none'"})
+	}{title, prose(p.Say(v.Sentence)), words(v.Code), words(v.Reference), walkLink(v.RestartHref)}}, policy{Forms: "'none'"})
 }
 
 // SignOut asks before the session ends.
@@ -115,7 +112,7 @@ func (p *Pages) SignOut(w http.ResponseWriter, v SignOut) error {
 	if v.Token != "" {
 		fields = append(fields, Field{"token", v.Token})
 	}
-	return p.show(w, http.StatusOK, "signout", view{Title: "Sign out?", Page: struct {
+	return p.show(w, http.StatusOK, "signout", view{Title: p.Say("Sign out?"), Accent: v.App.Accent, Page: struct {
 		App            app
 		Person         string
 		Action, Cancel link
@@ -126,10 +123,10 @@ func (p *Pages) SignOut(w http.ResponseWriter, v SignOut) error {
 // SignedOut says that the session has ended.
 func (p *Pages) SignedOut(w http.ResponseWriter, v SignedOut) error {
 	csp := policy{Forms: "'none'"}
-	return p.show(w, http.StatusOK, "signedout", view{Title: "Signed out", Page: struct {
+	return p.show(w, http.StatusOK, "signedout", view{Title: p.Say("Signed out"), Accent: v.App.Accent, Page: struct {
 		App  app
 		Back link
-	}{appView(v.App, &csp).or("the app"), walkLink(v.BackHref)}}, csp)
+	}{appView(v.App, &csp).or(p.Say("the app")), walkLink(v.BackHref)}}, csp)
 }
 
 // FormPost sends an answer by POST. It holds a one-time code, so it loads nothing.
@@ -138,7 +135,7 @@ func (p *Pages) FormPost(w http.ResponseWriter, v FormPost) error {
 	if !ok {
 		return fmt.Errorf("form post: %q is neither https nor http on loopback", v.Action)
 	}
-	return p.show(w, http.StatusOK, "formpost", view{Title: "Taking you back", Bare: true, Page: struct {
+	return p.show(w, http.StatusOK, "formpost", view{Title: p.Say("Taking you back"), Bare: true, Page: struct {
 		Action link
 		Host   string
 		Fields []Field

@@ -58,8 +58,7 @@ func (h *house) furnish(ctx context.Context, sealer *storage.Sealer) error {
 	if err != nil {
 		return fmt.Errorf("issuer: %w", err)
 	}
-	brand := page.Brand{Name: h.cfg.Brand.Name, Logo: h.cfg.Brand.Logo, PolicyURI: h.cfg.Brand.PolicyURI, TOSURI: h.cfg.Brand.TOSURI}
-	pages, err := page.New(brand, strings.TrimSuffix(issuer.Path, "/")+"/assets")
+	pages, err := page.New(page.Brand(h.cfg.Brand), strings.TrimSuffix(issuer.Path, "/")+"/assets")
 	if err != nil {
 		return fmt.Errorf("pages: %w", err)
 	}
