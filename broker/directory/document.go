@@ -73,7 +73,7 @@ type Client struct {
 
 	ConfirmRedirect bool `yaml:"confirm_redirect" json:"confirm_redirect,omitzero"` // no error goes on to it before the person said so; for apps one does not know
 
-	Secrets    []providers.Secret `yaml:"secrets" json:"-"`               // at most two live ones, for rotation; a Snapshot keeps digests only
+	Secrets    []providers.Secret `yaml:"secrets" json:"-"`                        // at most two live ones, for rotation; a Snapshot keeps digests only
 	AuthMethod string             `yaml:"auth_method" json:"auth_method,omitzero"` // client_secret_basic, client_secret_post, private_key_jwt, none; empty: what fits secrets or keys
 	JWKS       string             `yaml:"jwks" json:"jwks,omitzero"`               // private_key_jwt: its public keys, as the JSON of a key set
 	JWKSURI    string             `yaml:"jwks_uri" json:"jwks_uri,omitzero"`       // or where it publishes them
