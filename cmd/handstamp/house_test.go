@@ -33,6 +33,7 @@ var floors = map[string]struct {
 	"broker/grant":           {floor: 2},
 	"broker/policy":          {floor: 2},
 	"admin/api":              {floor: 2, beside: []string{"broker/policy"}},
+	"broker/revision":        {floor: 2, beside: []string{"broker/policy"}},
 	"broker/session":         {floor: 2},
 	"broker/page":            {floor: 2},
 	"guard/ginguard":         {floor: 2},
