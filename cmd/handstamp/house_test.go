@@ -32,7 +32,6 @@ var floors = map[string]struct {
 	"providers/providertest": {floor: 1, beside: []string{"providers/persona"}},
 	"broker/grant":           {floor: 2},
 	"broker/policy":          {floor: 2},
-	"admin/api":              {floor: 2, beside: []string{"broker/policy"}},
 	"broker/revision":        {floor: 2, beside: []string{"broker/policy"}},
 	"broker/session":         {floor: 2},
 	"broker/page":            {floor: 2},
