@@ -30,7 +30,8 @@ func raw(t *testing.T, url string) *sql.DB {
 	return db
 }
 
-var tables = []string{"providers", "users", "identities", "spent_states", "sessions", "grants", "codes", "families", "consents", "signing_keys", "sealing_keys", "audit", "accounts", "invitations", "guesses"}
+var tables = []string{"providers", "users", "identities", "spent_states", "sessions", "grants", "codes", "families", "consents", "signing_keys", "sealing_keys", "audit", "accounts", "invitations", "guesses",
+	"book_keys", "revisions", "directory_secrets", "admins", "admin_links", "logins", "login_counts", "audit_links", "audit_anchor"}
 
 // dump reads every value of every row.
 func dump(t *testing.T, db *sql.DB) map[string][]string {
@@ -227,6 +228,8 @@ func TestO03_AWrongSealingKeyRefusesToStartAndTouchesNothing(t *testing.T) {
 		_, generation, err := b.Keys(t.Context())
 		b.must(err)
 		b.must(b.SaveKeys(t.Context(), actor, generation, []storage.StoredKey{{ID: "k1", PKCS8: []byte("one")}}))
+		fingerprint := b.hold("provider:corp", "upstream secret")
+		b.must(b.KeepLogins(t.Context(), []storage.Login{b.loginOf("AAAA", "sub-1")}))
 		b.must(b.Close())
 
 		before := fmt.Sprint(dump(t, raw(t, url)))
@@ -254,8 +257,8 @@ func TestO03_AWrongSealingKeyRefusesToStartAndTouchesNothing(t *testing.T) {
 		}
 		n, err := b.Reseal(t.Context(), actor)
 		b.must(err)
-		if n != 4 { // identity, grant, family and signing key of before
-			t.Errorf("%d values sealed anew, want 4", n)
+		if n != 7 { // identity, grant, family and signing key of before, a held secret, a login's claims, the book's own key
+			t.Errorf("%d values sealed anew, want 7", n)
 		}
 		if n, err := b.Reseal(t.Context(), actor); n != 0 || err != nil {
 			t.Errorf("again: %d, %v", n, err)
@@ -272,6 +275,12 @@ func TestO03_AWrongSealingKeyRefusesToStartAndTouchesNothing(t *testing.T) {
 		b.must(err)
 		if string(keys[0].PKCS8) != "one" {
 			t.Error("a signing key changed")
+		}
+		if secret, err := b.HeldSecret(t.Context(), "provider:corp", fingerprint); err != nil || secret != "upstream secret" || b.Fingerprint("provider:corp", secret) != fingerprint {
+			t.Errorf("a held secret changed: %v", err)
+		}
+		if l, err := b.Login(t.Context(), "AAAA"); err != nil || l.Claims["sub"] != "sub-1" {
+			t.Errorf("a login's claims changed: %v, %v", l, err)
 		}
 		b.must(b.Close())
 		if _, err := open(first); !errors.Is(err, storage.ErrSealed) {

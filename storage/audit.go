@@ -7,6 +7,7 @@ import (
 	"encoding/hex"
 	"encoding/json"
 	"fmt"
+	"strings"
 	"sync/atomic"
 	"time"
 )
@@ -20,7 +21,8 @@ type Actor struct {
 	RequestID string
 }
 
-// AuditRow says who did what to whom. Rows are never changed or deleted.
+// AuditRow says who did what to whom. Rows are never changed, and go only with their
+// retention: see AuditChain.
 type AuditRow struct {
 	ID     string
 	At     time.Time
@@ -72,58 +74,106 @@ func (d *DB) Note(ctx context.Context, a Actor, action, target string, detail ma
 	return err
 }
 
-// Audit returns the newest audit rows, newest first.
-func (d *DB) Audit(ctx context.Context, limit int) ([]AuditRow, error) {
+const auditColumns = `id, at, actor_kind, actor_id, ip, request_id, action, target, detail`
+
+// scanAudit reads auditColumns, and what comes after them.
+func scanAudit(row scanner, more ...any) (r AuditRow, detail string, err error) {
+	fields := []any{&r.ID, when{&r.At}, &r.Actor.Kind, &r.Actor.ID, &r.Actor.IP, &r.Actor.RequestID, &r.Action, &r.Target, &detail}
+	if err := row.Scan(append(fields, more...)...); err != nil {
+		return r, "", err
+	}
+	if detail != "{}" {
+		err = json.Unmarshal([]byte(detail), &r.Detail)
+	}
+	return r, detail, err
+}
+
+func (d *DB) auditRows(ctx context.Context, query string, args ...any) ([]AuditRow, error) {
 	var out []AuditRow
 	err := each(ctx, d.engine.reader(), func(row scanner) error {
-		var r AuditRow
-		var detail string
-		if err := row.Scan(&r.ID, when{&r.At}, &r.Actor.Kind, &r.Actor.ID, &r.Actor.IP, &r.Actor.RequestID, &r.Action, &r.Target, &detail); err != nil {
-			return err
-		}
-		if detail != "{}" {
-			if err := json.Unmarshal([]byte(detail), &r.Detail); err != nil {
-				return err
-			}
-		}
+		r, _, err := scanAudit(row)
 		out = append(out, r)
-		return nil
-	}, `SELECT id, at, actor_kind, actor_id, ip, request_id, action, target, detail FROM audit ORDER BY id DESC LIMIT $1`, limit)
+		return err
+	}, query, args...)
 	return out, found("read the audit", err)
 }
 
+// Audit returns the newest audit rows, newest first.
+func (d *DB) Audit(ctx context.Context, limit int) ([]AuditRow, error) {
+	return d.auditRows(ctx, `SELECT `+auditColumns+` FROM audit ORDER BY id DESC LIMIT $1`, limit)
+}
+
+// How much of an audit row is kept. All of it is on one line, wherever it came from.
+const (
+	mostDetails = 64   // entries
+	mostDetail  = 1000 // bytes of an entry
+	mostOfRow   = 16 << 10
+)
+
 // audit writes the row inside the transaction of the change it tells of.
 func (d *DB) audit(ctx context.Context, q runner, a Actor, action, target string, detail map[string]string) error {
-	text := "{}"
-	if len(detail) > 0 {
-		b, err := json.Marshal(detail)
-		if err != nil {
-			return err
-		}
-		text = string(b)
+	text, err := detailText(detail)
+	if err != nil {
+		return fmt.Errorf("audit %s: %w", action, err)
 	}
+	a = Actor{Kind: plainText(a.Kind, mostText), ID: plainText(a.ID, mostText), IP: plainText(a.IP, mostText), RequestID: plainText(a.RequestID, mostText)}
+	target = plainText(target, mostText)
 	now := d.now()
-	_, err := q.ExecContext(ctx, `INSERT INTO audit (id, at, actor_kind, actor_id, ip, request_id, action, target, detail)
-		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)`, d.stamps.next(now), now, a.Kind, a.ID, a.IP, a.RequestID, action, target, text)
+	id := d.stamps.next(now)
+	_, err = q.ExecContext(ctx, `INSERT INTO audit (id, at, actor_kind, actor_id, ip, request_id, action, target, detail, mac)
+		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)`, id, now, a.Kind, a.ID, a.IP, a.RequestID, action, target, text,
+		d.rowMAC(id, now, a, action, target, text))
 	if err != nil {
 		return fmt.Errorf("audit %s: %w", action, err)
 	}
 	return nil
 }
 
+// detailText keeps details as JSON, cut to a bounded length: a row tells of a change and
+// does not hold it.
+func detailText(detail map[string]string) (string, error) {
+	if len(detail) == 0 {
+		return "{}", nil
+	}
+	kept, size := make(map[string]string, len(detail)), 0
+	for _, k := range sortedKeys(detail) {
+		v := detail[k]
+		if len(v) > mostDetail {
+			v = strings.ToValidUTF8(v[:mostDetail], "") + "…"
+		}
+		if size += len(k) + len(v); len(kept) == mostDetails || size > mostOfRow {
+			kept["…"] = fmt.Sprintf("%d more", len(detail)-len(kept))
+			break
+		}
+		kept[plainText(k, mostText)] = v
+	}
+	b, err := json.Marshal(kept)
+	return string(b), err
+}
+
 // stamper makes ids that sort in the order in which this process made them, by the
-// clock as long as it does not step back.
-type stamper struct{ last atomic.Int64 }
+// clock as long as it does not step back. They end in the mark of this process.
+type stamper struct {
+	last  atomic.Int64
+	begun int64  // every id is later
+	node  string // 16 characters
+}
+
+func (s *stamper) begin(at int64) {
+	var b [8]byte
+	rand.Read(b[:])
+	s.node, s.begun = hex.EncodeToString(b[:]), at
+	s.last.Store(at)
+}
 
 func (s *stamper) next(now int64) string {
 	for {
 		last := s.last.Load()
 		at := max(now, last+1)
 		if s.last.CompareAndSwap(last, at) {
-			var b [16]byte
+			var b [8]byte
 			binary.BigEndian.PutUint64(b[:], uint64(at))
-			rand.Read(b[8:]) // tells nodes apart
-			return hex.EncodeToString(b[:])
+			return hex.EncodeToString(b[:]) + s.node
 		}
 	}
 }

@@ -21,11 +21,13 @@ import (
 // returns a verdict to commit and refuse at once.
 func write[T any](ctx context.Context, d *DB, act string, fn func(ctx context.Context, q runner) (T, error)) (T, error) {
 	var out T // written by the writer, read only after it has answered
+	flight := d.chain.begin(&d.stamps)
 	err := d.engine.write(ctx, func(ctx context.Context, q runner) error {
 		var err error
 		out, err = fn(ctx, q)
 		return err
 	})
+	d.chain.end(flight, err, d.clock())
 	if err == nil {
 		return out, nil
 	}
@@ -43,6 +45,7 @@ type engine interface {
 	write(ctx context.Context, fn closure) error
 	writes() int64
 	ping(ctx context.Context) error
+	alone() bool // no other process has this database
 	close() error
 }
 
@@ -60,6 +63,7 @@ func (e *sqliteEngine) write(ctx context.Context, fn closure) error {
 	return e.writer.do(ctx, fn)
 }
 func (e *sqliteEngine) writes() int64                  { return e.writer.writes.Load() }
+func (e *sqliteEngine) alone() bool                    { return true }
 func (e *sqliteEngine) ping(ctx context.Context) error { return probe(ctx, e.readers) }
 
 func (e *sqliteEngine) close() error {
@@ -81,6 +85,7 @@ const (
 
 func (e *postgresEngine) reader() runner                 { return e.db }
 func (e *postgresEngine) writes() int64                  { return e.count.Load() }
+func (e *postgresEngine) alone() bool                    { return false }
 func (e *postgresEngine) ping(ctx context.Context) error { return probe(ctx, e.db) }
 func (e *postgresEngine) close() error                   { return e.db.Close() }
 

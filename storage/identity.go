@@ -34,20 +34,9 @@ func (d *DB) BindProvider(ctx context.Context, a Actor, slug, issuer string) (id
 		return "", err
 	}
 	if err != nil {
-		fresh := newID()
-		bound, err = write(ctx, d, "bind provider "+slug, func(ctx context.Context, q runner) (string, error) {
-			n, err := exec(ctx, q, `INSERT INTO providers (id, slug, issuer, created_at) VALUES ($1, $2, $3, $4)
-				ON CONFLICT (slug) DO NOTHING`, fresh, slug, issuer, d.now())
-			if err != nil {
-				return "", err
-			}
-			if n == 1 {
-				err := d.audit(ctx, q, a, AuditProviderBound, "provider:"+fresh, map[string]string{"slug": slug, "issuer": issuer})
-				id = fresh
-				return issuer, err
-			}
-			id, bound, err = boundProvider(ctx, q, slug) // another node was first
-			return bound, err
+		_, err = write(ctx, d, "bind provider "+slug, func(ctx context.Context, q runner) (none struct{}, err error) {
+			id, bound, err = d.bind(ctx, q, a, slug, issuer)
+			return none, err
 		})
 		if err != nil {
 			return "", err
@@ -57,6 +46,21 @@ func (d *DB) BindProvider(ctx context.Context, a Actor, slug, issuer string) (id
 		return "", fmt.Errorf("bind provider %s: %w: it was first used with %s", slug, ErrIssuerChanged, bound)
 	}
 	return id, nil
+}
+
+// bind ties a slug that was not tied when its caller looked. It returns how it is tied
+// now: another node may have been first.
+func (d *DB) bind(ctx context.Context, q runner, a Actor, slug, issuer string) (id, bound string, err error) {
+	id = newID()
+	n, err := exec(ctx, q, `INSERT INTO providers (id, slug, issuer, created_at) VALUES ($1, $2, $3, $4)
+		ON CONFLICT (slug) DO NOTHING`, id, slug, issuer, d.now())
+	if err != nil {
+		return "", "", err
+	}
+	if n == 0 {
+		return boundProvider(ctx, q, slug)
+	}
+	return id, issuer, d.audit(ctx, q, a, AuditProviderBound, "provider:"+id, map[string]string{"slug": slug, "issuer": issuer})
 }
 
 func boundProvider(ctx context.Context, q runner, slug string) (id, issuer string, err error) {

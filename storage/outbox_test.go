@@ -38,7 +38,7 @@ func TestWhateverEndsASessionNotesWhichAppsToTell(t *testing.T) {
 	ends := map[string]func(b *book, s *storage.Session) error{
 		"sign-out": func(b *book, s *storage.Session) error { return b.EndSession(b.Context(), actor, s.SID) },
 		"disable":  func(b *book, s *storage.Session) error { return b.SetUserDisabled(b.Context(), actor, s.UserID, true) },
-		"delete":   func(b *book, s *storage.Session) error { return b.DeleteUser(b.Context(), actor, s.UserID) },
+		"delete":   func(b *book, s *storage.Session) error { return b.EraseUser(b.Context(), actor, s.UserID, true) },
 		"another person signs in": func(b *book, s *storage.Session) error {
 			in := b.signInOf("sub-2", nil)
 			in.EndSession = s.IDHash

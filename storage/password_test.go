@@ -54,7 +54,7 @@ func TestAnAccountComesWithItsUserAndIdentity(t *testing.T) {
 		if len(list) != 1 || list[0].Login != "alice" {
 			t.Errorf("listed: %+v", list)
 		}
-		b.must(b.DeleteUser(t.Context(), actor, u.ID))
+		b.must(b.EraseUser(t.Context(), actor, u.ID, true))
 		_, err = b.Account(t.Context(), own, "alice")
 		b.wants("the account goes with its user", err, storage.ErrNotFound)
 	})

@@ -62,7 +62,9 @@ func TestC03_NoRefreshSucceedsAfterAWithdrawalWasAnswered(t *testing.T) {
 			"disable": func(s *storage.Session, _ storage.Grant) error {
 				return b.SetUserDisabled(t.Context(), actor, s.UserID, true)
 			},
-			"delete": func(s *storage.Session, _ storage.Grant) error { return b.DeleteUser(t.Context(), actor, s.UserID) },
+			"delete": func(s *storage.Session, _ storage.Grant) error {
+				return b.EraseUser(t.Context(), actor, s.UserID, true)
+			},
 		}
 		for name, withdraw := range withdrawals {
 			for round := range 15 {

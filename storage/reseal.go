@@ -15,6 +15,9 @@ var sealedColumns = []struct{ table, column, key, where string }{
 	{"accounts", "hash", `provider_id || '/' || subject`, `provider_id || '/' || subject = $1`},
 	{"accounts", "totp", `provider_id || '/' || subject`, `provider_id || '/' || subject = $1`},
 	{"upstream_hints", "id_token", `sid`, `sid = $1`},
+	{"book_keys", "secret", `name`, `name = $1`},
+	{"directory_secrets", "secret", `fingerprint`, `fingerprint = $1`},
+	{"logins", "claims", `reference`, `reference = $1`},
 }
 
 // proveSealingKeys opens the proof of every key that something here is sealed with.
@@ -102,7 +105,7 @@ func (d *DB) resealOnce(ctx context.Context, table, column, key, where string) (
 		v.anew = d.sealer.sealColumn(table, v.id, column, plain)
 		values = append(values, v)
 		return nil
-	}, `SELECT `+key+`, `+column+` FROM `+table+` WHERE substr(`+column+`, 1, 12) <> $1 LIMIT $2`, d.sealer.keyPrefix(), sweepBatch)
+	}, `SELECT `+key+`, `+column+` FROM `+table+` WHERE `+column+` <> '' AND substr(`+column+`, 1, 12) <> $1 LIMIT $2`, d.sealer.keyPrefix(), sweepBatch)
 	if err != nil || len(values) == 0 {
 		return 0, 0, classified(err)
 	}

@@ -214,7 +214,7 @@ func TestL20_WhoComesBackAfterADeletionIsSomebodyNew(t *testing.T) {
 		s, taken := b.login("sub-1", "web", offline)
 		before, err := b.User(t.Context(), s.UserID)
 		b.must(err)
-		b.must(b.DeleteUser(t.Context(), actor, s.UserID))
+		b.must(b.EraseUser(t.Context(), actor, s.UserID, true))
 		_, err = b.refresh(taken.RefreshToken, "web")
 		b.wants("the old refresh token", err, storage.ErrNotFound)
 		_, err = b.Grant(t.Context(), taken.Grant.ID)
@@ -227,7 +227,7 @@ func TestL20_WhoComesBackAfterADeletionIsSomebodyNew(t *testing.T) {
 		}
 		_, err = b.refresh(taken.RefreshToken, "web")
 		b.wants("the old refresh token after the return", err, storage.ErrNotFound)
-		b.wants("twice", b.DeleteUser(t.Context(), actor, s.UserID), storage.ErrNotFound)
+		b.wants("twice", b.EraseUser(t.Context(), actor, s.UserID, true), storage.ErrNotFound)
 	})
 }
 

@@ -58,17 +58,6 @@ type Options struct {
 	Retention Retention
 }
 
-// Retention says how long the janitor leaves what is only looked back at. Zero keeps it
-// for ever, except for Tombstones, which are a day at least.
-type Retention struct {
-	Audit      time.Duration
-	Logins     time.Duration // traces of logins, with what upstream said
-	Counts     time.Duration // how many logins there were, by hour
-	Tombstones time.Duration // of what was used, ended or revoked, to recognise a replay
-	Revisions  int           // so many stay, the active one included
-	Strangers  int           // so many traces of logins by nobody we know; 10,000 when 0
-}
-
 // DB is the book. It is safe for concurrent use.
 type DB struct {
 	engine engine
@@ -76,8 +65,14 @@ type DB struct {
 	clock  func() time.Time
 	log    *slog.Logger
 	stamps stamper
+	keys   bookKeys
+	chain  chainer
+	keep   Retention
 	closed func() error
 	tries  atomic.Int64 // at passwords, counted since Open
+
+	forbidden atomic.Bool  // to delete audit rows: told once
+	strangers atomic.Int64 // traces of logins by nobody we know, since some last went
 
 	noticed     chan struct{} // see NoticesWaiting
 	wantsNotice atomic.Pointer[func(clientID string) bool]
@@ -95,7 +90,8 @@ func Open(ctx context.Context, o Options) (*DB, error) {
 	if o.Logger == nil {
 		o.Logger = slog.Default()
 	}
-	d := &DB{sealer: o.Sealer, clock: o.Now, log: o.Logger, noticed: make(chan struct{}, 1)}
+	d := &DB{sealer: o.Sealer, clock: o.Now, log: o.Logger, keep: o.Retention, noticed: make(chan struct{}, 1)}
+	d.strangers.Store(d.strangerSlack())
 	var err error
 	switch scheme, rest, _ := strings.Cut(o.URL, ":"); scheme {
 	case "sqlite":
@@ -108,9 +104,12 @@ func Open(ctx context.Context, o Options) (*DB, error) {
 	if err != nil {
 		return nil, fmt.Errorf("open the database: %w", err)
 	}
+	d.chain.flights = map[*flight]struct{}{}
 	d.closed = sync.OnceValue(d.engine.close)
-	if err := d.proveSealingKeys(ctx); err != nil {
-		return nil, errors.Join(fmt.Errorf("open the database: %w", err), d.Close())
+	for _, prepare := range []func(context.Context) error{d.proveSealingKeys, d.openBookKeys, d.openChain} {
+		if err := prepare(ctx); err != nil {
+			return nil, errors.Join(fmt.Errorf("open the database: %w", err), d.Close())
+		}
 	}
 	return d, nil
 }

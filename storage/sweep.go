@@ -3,18 +3,18 @@ package storage
 import (
 	"context"
 	"fmt"
+	"time"
 )
 
 // sweepBatch bounds how long the janitor keeps others waiting.
 const sweepBatch = 250
 
 // Sweep deletes what expired long enough ago, in small batches, and tells how many
-// rows went. Nothing rests on it: every query leaves out what is dead by its WHERE.
-// Expired rows are looked for on a reader, so that a long search stops nobody.
-// Audit rows stay.
+// rows went: see Retention. Nothing rests on it: every query leaves out what is dead by
+// its WHERE. Rows are looked for on a reader, so that a long search stops nobody.
 func (d *DB) Sweep(ctx context.Context) (int64, error) {
 	now := d.now()
-	old := now - tombstone.Microseconds()
+	old := now - max(tombstone, d.keep.Tombstones).Microseconds()
 	jobs := []struct {
 		what, find, drop string
 		before           int64
@@ -40,10 +40,12 @@ func (d *DB) Sweep(ctx context.Context) (int64, error) {
 		// A session that is not there counts as ended.
 		{"sessions", `SELECT id_hash FROM sessions WHERE expires_at < $1 OR (ended_at <> 0 AND ended_at < $1) LIMIT $2`,
 			`DELETE FROM sessions WHERE id_hash = $1 AND (expires_at < $2 OR (ended_at <> 0 AND ended_at < $2))`, old},
+		{"admin links", `SELECT hash FROM admin_links WHERE expires_at < $1 LIMIT $2`, `DELETE FROM admin_links WHERE hash = $1 AND expires_at < $2`, old},
+		{"logins", `SELECT reference FROM logins WHERE at < $1 LIMIT $2`, `DELETE FROM logins WHERE reference = $1 AND at < $2`, keptSince(now, d.keep.Logins)},
 	}
 	var total int64
 	for _, job := range jobs {
-		for {
+		for job.before > 0 {
 			n, err := d.sweepOnce(ctx, job.find, job.drop, job.before)
 			total += n
 			if err != nil {
@@ -54,7 +56,22 @@ func (d *DB) Sweep(ctx context.Context) (int64, error) {
 			}
 		}
 	}
+	for _, sweep := range []func(context.Context, int64) (int64, error){d.sweepCounts, d.sweepRevisions, d.sweepAudit} {
+		n, err := sweep(ctx, now)
+		total += n
+		if err != nil {
+			return total, fmt.Errorf("sweep %w", err)
+		}
+	}
 	return total, nil
+}
+
+// keptSince is from when on rows stay, or 0 when all do.
+func keptSince(now int64, keep time.Duration) int64 {
+	if keep <= 0 {
+		return 0
+	}
+	return now - keep.Microseconds()
 }
 
 func (d *DB) sweepOnce(ctx context.Context, find, drop string, before int64) (int64, error) {

@@ -47,8 +47,19 @@ func (d *DB) Users(ctx context.Context, limit int) ([]User, error) {
 
 // SetUserDisabled disables or enables a user. Disabling ends their sessions and
 // revokes their grants and refresh tokens in the same transaction; enabling gives
-// none of that back. ErrNotFound when there is no such user.
+// none of that back. ErrNotFound when there is no such user, ErrLastOwner when no
+// owner could sign in any more.
 func (d *DB) SetUserDisabled(ctx context.Context, a Actor, userID string, disabled bool) error {
+	return d.setUserDisabled(ctx, a, userID, disabled, false)
+}
+
+// ForceUserDisabled disables a user even if they are the last owner: a shell beside the
+// database can make another.
+func (d *DB) ForceUserDisabled(ctx context.Context, a Actor, userID string) error {
+	return d.setUserDisabled(ctx, a, userID, true, true)
+}
+
+func (d *DB) setUserDisabled(ctx context.Context, a Actor, userID string, disabled, force bool) error {
 	action := AuditUserEnabled
 	if disabled {
 		action = AuditUserDisabled
@@ -64,7 +75,16 @@ func (d *DB) SetUserDisabled(ctx context.Context, a Actor, userID string, disabl
 		if n == 0 {
 			return none, ErrNotFound
 		}
+		owner, err := losingAdmin(ctx, q, `WHERE u.id = $1`, userID)
+		if err != nil {
+			return none, err
+		}
 		if disabled {
+			if owner && !force {
+				if err := someOwner(ctx, q); err != nil {
+					return none, err
+				}
+			}
 			if err := d.withdrawAll(ctx, q, userID, "user disabled"); err != nil {
 				return none, err
 			}
@@ -95,30 +115,6 @@ func (d *DB) withdrawAll(ctx context.Context, q runner, userID, why string) erro
 		}
 	}
 	return d.notify(ctx, q, live...)
-}
-
-// DeleteUser removes a user with identities, sessions, grants and consents, and notes
-// which apps are to be told. If the same person comes back they are somebody new: ids
-// and subjects are never reused.
-func (d *DB) DeleteUser(ctx context.Context, a Actor, userID string) error {
-	defer d.wake()
-	_, err := write(ctx, d, "delete user", func(ctx context.Context, q runner) (none struct{}, err error) {
-		n, err := exec(ctx, q, `UPDATE users SET disabled = TRUE WHERE id = $1`, userID)
-		if err != nil {
-			return none, err
-		}
-		if n == 0 {
-			return none, ErrNotFound
-		}
-		if err := d.withdrawAll(ctx, q, userID, "user deleted"); err != nil {
-			return none, err
-		}
-		if _, err := q.ExecContext(ctx, `DELETE FROM users WHERE id = $1`, userID); err != nil {
-			return none, err
-		}
-		return none, d.audit(ctx, q, a, AuditUserDeleted, "user:"+userID, nil)
-	})
-	return err
 }
 
 // only gives the value or the error, never both.
