@@ -23,11 +23,13 @@ type Config struct {
 	Listen         string             `yaml:"listen"`
 	TLS            TLS                `yaml:"tls"`
 	TrustedProxies []string           `yaml:"trusted_proxies"`
+	Admin          Admin              `yaml:"admin"`
 	Storage        Storage            `yaml:"storage"`
 	SealingKeys    []providers.Secret `yaml:"sealing_keys"` // see SealingKeyBytes
 	Outgoing       Outgoing           `yaml:"outgoing"`
 	Lifetimes      Lifetimes          `yaml:"lifetimes"`
 	Keys           Keys               `yaml:"keys"`
+	Retention      Retention          `yaml:"retention"`
 	Brand          directory.Brand    `yaml:"brand"`
 	Docs           Docs               `yaml:"docs"`
 	Log            Log                `yaml:"log"`

@@ -44,6 +44,10 @@ var spans = []span{
 	{"keys.rotate_every", func(c *Config) *directory.Duration { return &c.Keys.RotateEvery }, 90 * day, day, 730 * day, "keys that change hourly outrun caches; keys that never change are never practised"},
 	{"keys.publish_ahead", func(c *Config) *directory.Duration { return &c.Keys.PublishAhead }, minutes(65), minutes(5), 7 * day, "APIs cache the key set for up to an hour"},
 	{"keys.keep_after", func(c *Config) *directory.Duration { return &c.Keys.KeepAfter }, day, minutes(65), 30 * day, "tokens that a retired key signed must still verify"},
+	{"retention.audit", func(c *Config) *directory.Duration { return &c.Retention.Audit }, 400 * day, 7 * day, 3660 * day, "who did what is asked weeks later, and often a year later"},
+	{"retention.logins", func(c *Config) *directory.Duration { return &c.Retention.Logins }, 30 * day, day, 400 * day, "a trace holds what the provider said about a person"},
+	{"retention.counts", func(c *Config) *directory.Duration { return &c.Retention.Counts }, 400 * day, 7 * day, 3660 * day, "the overview's charts look back so far"},
+	{"retention.tombstones", func(c *Config) *directory.Duration { return &c.Retention.Tombstones }, day, day, 90 * day, "a replay is recognised for so long"},
 	{"outgoing.timeout", func(c *Config) *directory.Duration { return &c.Outgoing.Timeout }, seconds(10), seconds(1), seconds(60), "a person waits for it"},
 }
 
@@ -54,10 +58,13 @@ func minutes(n int) directory.Duration { return directory.Duration(time.Duration
 func Defaults() *Config {
 	c := &Config{
 		Listen:  "127.0.0.1:8080",
+		Admin:   Admin{Listen: "127.0.0.1:8081"},
 		Storage: Storage{URL: providers.Secret("sqlite:handstamp.db")},
 		Keys:    Keys{Algs: []string{"ES256", "RS256"}},
 		Brand:   directory.Brand{Name: "Handstamp"},
 		Log:     Log{Level: "info", Format: "json"},
+
+		Retention: Retention{Strangers: 10_000},
 	}
 	for _, s := range spans {
 		*s.of(c) = s.standard

@@ -132,6 +132,7 @@ func (c *Config) resolvePaths(dir string) {
 	for _, p := range []*string{&c.TLS.Cert, &c.TLS.Key, &c.Outgoing.CAFile} {
 		*p = resolve(dir, *p)
 	}
+	c.resolveAdmin(dir)
 	if path, ok := strings.CutPrefix(c.Storage.URL.Reveal(), "sqlite:"); ok && path != "" {
 		c.Storage.URL = providers.Secret("sqlite:" + resolve(dir, path))
 	}

@@ -143,7 +143,7 @@ func TestO08_InsecureStartsAreRefused(t *testing.T) {
 		{"issuer: \"https://login.example.com/a\\u0000b\"\n" + provider, "issuer", "the issuer is not a URL", "a NUL"},
 		{"issuer: \"https://lоgin.example.com\"\n" + provider, "issuer", "the issuer is not a URL", "a Cyrillic o"},
 
-		{issuer, "providers", "there is no provider", "nobody to trust"},
+		{issuer + "clients: [{id: web, secrets: ['${X_SECRET}'], redirect_uris: ['https://a.example/cb']}]\n", "providers", "there is no provider", "nobody to trust"},
 		{issuer + "providers: []\n", "providers", "there is no provider", "an empty list of whom to trust"},
 		{issuer + "providers: [{slug: g, kind: google, client_id: x}]\n", "providers[0].client_secret", "client_secret is missing", "no upstream secret"},
 		{issuer + "providers: [{slug: g, kind: google, client_id: x, client_secret: ''}]\n", "providers[0].client_secret", "client_secret is missing or empty", "an empty upstream secret"},

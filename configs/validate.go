@@ -3,7 +3,6 @@ package configs
 import (
 	"crypto/x509"
 	"fmt"
-	"net"
 	"net/netip"
 	"net/url"
 	"os"
@@ -49,7 +48,8 @@ func (v *validator) spokenFor(key string) bool {
 
 func (v *validator) check() {
 	v.issuer()
-	v.listen()
+	v.address("listen", v.c.Listen)
+	v.admin()
 	v.tls()
 	v.proxies()
 	v.storage()
@@ -57,11 +57,12 @@ func (v *validator) check() {
 	v.outgoing()
 	v.lifetimes()
 	v.keys()
+	v.retention()
 	v.brand()
 	v.docs()
 	v.word("log.level", v.c.Log.Level, "debug", "info", "warn", "error")
 	v.word("log.format", v.c.Log.Format, "json", "text")
-	if len(v.c.Directory.Providers) == 0 {
+	if _, said := v.c.places["providers"]; len(v.c.Directory.Providers) == 0 && (said || len(v.c.Directory.Clients) > 0) {
 		v.problem("providers", "list at least one; docs/providers tells how for each kind", "there is no provider, so nobody could sign in")
 	}
 }
@@ -110,22 +111,6 @@ func loopback(host string) bool {
 		return ip.IsLoopback()
 	}
 	return host == "localhost" || strings.HasSuffix(host, ".localhost")
-}
-
-func (v *validator) listen() {
-	host, port, err := net.SplitHostPort(v.c.Listen)
-	if err != nil {
-		v.problem("listen", "write it as 127.0.0.1:8080, or :8443 for every address", "%q is not host:port", cut(v.c.Listen))
-		return
-	}
-	if n, err := net.LookupPort("tcp", port); err != nil || n < 0 {
-		v.problem("listen", "a number from 1 to 65535", "%q is not a port", cut(port))
-	}
-	if host != "" && !loopback(host) {
-		if _, err := netip.ParseAddr(host); err != nil && strings.ContainsAny(host, "/ ") {
-			v.problem("listen", "write it as 127.0.0.1:8080", "%q is not a host", cut(host))
-		}
-	}
 }
 
 func (v *validator) proxies() {

@@ -28,6 +28,7 @@ import (
 // settings is a small settings file; the issuer may be http because it is loopback.
 const settings = `issuer: http://127.0.0.1:5999
 listen: 127.0.0.1:0
+admin: {listen: "127.0.0.1:0"}
 storage: {url: "sqlite:%s"}
 providers:
   - {slug: work, kind: oidc, issuer: "%s", client_id: x, client_secret: abcdefghijklmnopqrstuvwxyz}
