@@ -139,7 +139,7 @@ func TestTheReferenceFileShowsTheDefaults(t *testing.T) {
 		key       string
 		got, want any
 	}{
-		{"admin", c.Admin, std.Admin}, {"retention", c.Retention, std.Retention},
+		{"admin.listen", c.Admin.Listen, std.Admin.Listen}, {"retention", c.Retention, std.Retention},
 		{"listen", c.Listen, std.Listen}, {"storage.url", c.Storage.URL.Reveal(), std.Storage.URL.Reveal()}, {"keys.algs", c.Keys.Algs, std.Keys.Algs},
 		{"brand.name", c.Brand.Name, std.Brand.Name}, {"log", c.Log, std.Log}, {"outgoing.allow_loopback", c.Outgoing.AllowLoopback, std.Outgoing.AllowLoopback},
 		{"trust_email", c.Directory.Providers[0].TrustEmail, directory.TrustOwnDomains}, {"signup", c.Directory.Providers[0].Signup, directory.SignupAutomatic},
