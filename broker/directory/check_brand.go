@@ -9,11 +9,11 @@ import (
 // Brand is what the pages show of the house itself. What is empty is as the settings
 // of the installation say.
 type Brand struct {
-	Name      string `yaml:"name" json:"name,omitempty"`
-	Logo      string `yaml:"logo" json:"logo,omitempty"`
-	PolicyURI string `yaml:"policy_uri" json:"policy_uri,omitempty"`
-	TOSURI    string `yaml:"tos_uri" json:"tos_uri,omitempty"`
-	Accent    string `yaml:"accent" json:"accent,omitempty"` // #rrggbb
+	Name      string `yaml:"name" json:"name,omitzero"`
+	Logo      string `yaml:"logo" json:"logo,omitzero"`
+	PolicyURI string `yaml:"policy_uri" json:"policy_uri,omitzero"`
+	TOSURI    string `yaml:"tos_uri" json:"tos_uri,omitzero"`
+	Accent    string `yaml:"accent" json:"accent,omitzero"` // #rrggbb
 }
 
 var colour = regexp.MustCompile(`^#[0-9a-fA-F]{6}$`)

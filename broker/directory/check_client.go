@@ -24,6 +24,18 @@ func (c *compiler) client(i int) {
 	case c.clients[cl.ID] != i:
 		at.at("id").say(fmt.Sprintf("the id %s is taken by clients[%d]", cl.ID, c.clients[cl.ID]), "give this client another one")
 	}
+	for _, list := range []struct {
+		key string
+		n   int
+	}{
+		{"secrets", len(cl.Secrets)}, {"redirect_uris", len(cl.RedirectURIs)}, {"post_logout_redirect_uris", len(cl.PostLogoutRedirectURIs)},
+		{"allowed_origins", len(cl.AllowedOrigins)}, {"providers", len(cl.Providers)}, {"scopes", len(cl.Scopes)}, {"grant_types", len(cl.GrantTypes)},
+		{"id_token_claims", len(cl.IDTokenClaims)}, {"machine_scopes", len(cl.MachineScopes)}, {"introspects", len(cl.Introspects)},
+	} {
+		if !at.short(list.key, list.n) {
+			return
+		}
+	}
 	if cl.Name == "" {
 		cl.Name = cl.ID
 	}
@@ -185,7 +197,7 @@ func (c *compiler) clientScopes(cl *Client, at report) {
 		case strings.HasPrefix(s, reserved):
 			where.say(s+" is reserved for the broker's own administration", "remove it")
 		case !isIdentityScope(s) && c.owners[s] == nil:
-			where.say("there is no scope "+quoted(s), choose(s, c.scopeNames()))
+			where.say("there is no scope "+quoted(s), c.chooseScope(at, s))
 		case slices.Index(cl.Scopes, s) < i:
 			where.say(s+" stands twice in this list", "remove one")
 		case s == "offline_access" && (cl.RefreshTokens == RefreshNone || cl.RefreshTokens == RefreshOnline):
@@ -196,23 +208,27 @@ func (c *compiler) clientScopes(cl *Client, at report) {
 		at.at("scopes").say("refresh_tokens is offline but the client may not ask for offline_access", "add offline_access to scopes")
 	}
 	if _, ok := c.audiences[cl.DefaultResource]; cl.DefaultResource != "" && !ok {
-		at.at("default_resource").say("there is no resource "+quoted(cl.DefaultResource), choose(cl.DefaultResource, names(c.audiences)))
+		at.at("default_resource").say("there is no resource "+quoted(cl.DefaultResource), chooseOf(at, cl.DefaultResource, c.audiences))
 	}
 	for i, name := range cl.IDTokenClaims {
 		switch scope, ok := releasable[name]; {
 		case !ok:
-			at.item("id_token_claims", i).say("the ID token cannot carry "+quoted(name), choose(name, names(releasable)))
+			at.item("id_token_claims", i).say("the ID token cannot carry "+quoted(name), chooseOf(at, name, releasable))
 		case !slices.Contains(cl.Scopes, scope):
 			at.item("id_token_claims", i).say(name+" is released by the scope "+scope+", which this client may not ask for", "add "+scope+" to scopes")
 		}
 	}
 }
 
-// scopeNames lists every scope that a client can be allowed.
-func (c *compiler) scopeNames() []string {
+// chooseScope is the hint for a scope that does not exist, among all that a client can
+// be allowed.
+func (c *compiler) chooseScope(at report, got string) string {
+	if at.enough() {
+		return ""
+	}
 	list := names(c.owners)
 	for _, s := range identityScopes {
 		list = append(list, s.Name)
 	}
-	return list
+	return choose(got, list)
 }

@@ -55,7 +55,7 @@ func (c *compiler) clientMachine(cl *Client, at report) {
 		case slices.Index(cl.MachineScopes, s) < i:
 			where.say(s+" stands twice in this list", "remove one")
 		case c.owners[s] == nil && !isAdminScope(s):
-			where.say("there is no scope "+quoted(s), choose(s, names(c.owners)))
+			where.say("there is no scope "+quoted(s), chooseOf(at, s, c.owners))
 		}
 	}
 	if cl.Public && len(cl.Introspects) > 0 {

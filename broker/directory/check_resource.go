@@ -35,6 +35,9 @@ func (c *compiler) resource(i int) {
 	if r.Alg != "" {
 		at.oneOf("alg", &r.Alg, "ES256", "RS256", "PS256", "EdDSA")
 	}
+	if !at.short("scopes", len(r.Scopes)) {
+		return
+	}
 	for j := range r.Scopes {
 		c.resourceScope(r, j, at.item("scopes", j))
 	}

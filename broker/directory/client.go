@@ -1,8 +1,10 @@
 package directory
 
 import (
+	"cmp"
 	"crypto/sha256"
 	"crypto/subtle"
+	"slices"
 
 	"github.com/handstamp/handstamp/tokens"
 )
@@ -25,6 +27,9 @@ type reach struct {
 
 // reach makes the set of some scopes.
 func (s *Snapshot) reach(scopes []string) reach {
+	if len(scopes) == 0 {
+		return reach{resources: map[string]*Resource{}}
+	}
 	to := reach{scopes: map[string]*Resource{}, resources: map[string]*Resource{}}
 	for _, name := range scopes {
 		owner := s.resourceOf[name]
@@ -68,16 +73,16 @@ func compileClient(c *Client, s *Snapshot) compiledClient {
 	if r := s.resourceByID[c.DefaultResource]; r != nil {
 		ready.resources[r.ID] = r
 	}
+	ready.chooser = s.enabled // shared: ten thousand apps would hold ten million pointers
 	if len(c.Providers) > 0 {
-		ready.providers = map[string]bool{}
+		ready.providers, ready.chooser = map[string]bool{}, nil
 		for _, slug := range c.Providers {
 			ready.providers[slug] = true
+			if p := s.providerBySlug[slug]; p != nil && !p.Disabled {
+				ready.chooser = append(ready.chooser, p)
+			}
 		}
-	}
-	for _, p := range s.providers {
-		if !p.Disabled && ready.allows(p.Slug) {
-			ready.chooser = append(ready.chooser, p)
-		}
+		slices.SortFunc(ready.chooser, func(a, b *Provider) int { return cmp.Compare(s.place[a.Slug], s.place[b.Slug]) })
 	}
 	for i, secret := range c.Secrets {
 		ready.digests[i] = secretDigest(secret)

@@ -90,7 +90,7 @@ func (c *compiler) rules() *mapping.Rules {
 			case strings.HasPrefix(s, reserved):
 				at.item("scopes", j).say(s+" is of the broker's own administration, which no rule can give", "an owner makes administrators, by name: handstamp admin")
 			case c.owners[s] == nil && s != "":
-				at.item("scopes", j).say("no resource has the scope "+s, choose(s, names(c.owners)))
+				at.item("scopes", j).say("no resource has the scope "+s, chooseOf(at, s, c.owners))
 			}
 		}
 	}
@@ -99,13 +99,15 @@ func (c *compiler) rules() *mapping.Rules {
 
 // known checks a list of names against those that the document defines.
 func (c *compiler) known(at report, list, noun string, named []string, defined map[string]int) {
+	seen := make(map[string]bool, len(named))
 	for i, name := range named {
 		switch _, ok := defined[name]; {
 		case !ok || name == "":
-			at.item(list, i).say("there is no "+noun+" "+quoted(name), choose(name, names(defined)))
-		case slices.Index(named, name) < i:
+			at.item(list, i).say("there is no "+noun+" "+quoted(name), chooseOf(at, name, defined))
+		case seen[name]:
 			at.item(list, i).say(quoted(name)+" stands twice in this list", "remove one")
 		}
+		seen[name] = true
 	}
 }
 
@@ -117,15 +119,18 @@ func (c *compiler) snapshot(rules *mapping.Rules) *Snapshot {
 	for i := range c.doc.Clients {
 		c.doc.Clients[i].SecretSources = nil
 	}
-	s := &Snapshot{issuer: c.issuer, version: version(c.issuer, c.doc), rules: rules, brand: c.doc.Brand, providerBySlug: map[string]*Provider{}, providerByID: map[string]*Provider{},
+	s := &Snapshot{issuer: c.issuer, version: version(c.issuer, c.doc), rules: rules, brand: c.doc.Brand, place: c.slugs, providerBySlug: map[string]*Provider{}, providerByID: map[string]*Provider{},
 		clientByID: map[string]*Client{}, resourceByID: map[string]*Resource{}, resourceOf: c.owners, origins: map[string]bool{}}
 	for i := range c.doc.Providers {
 		p := &c.doc.Providers[i]
 		s.providers = append(s.providers, p)
 		s.providerBySlug[p.Slug] = p
+		if !p.Disabled {
+			s.enabled = append(s.enabled, p)
+		}
 	}
 	for _, sc := range identityScopes {
-		if !rare(sc.Name) || slices.ContainsFunc(c.doc.Clients, func(cl Client) bool { return !cl.Disabled && slices.Contains(cl.Scopes, sc.Name) }) {
+		if !rare(sc.Name) || c.askedFor(sc.Name) {
 			s.scopes = append(s.scopes, sc.Name)
 		}
 	}
@@ -151,5 +156,16 @@ func (c *compiler) snapshot(rules *mapping.Rules) *Snapshot {
 			}
 		}
 	}
+	s.claimsOf = claimsByProvider(s.clients)
 	return s
+}
+
+// askedFor tells whether some client may ask for a scope.
+func (c *compiler) askedFor(scope string) bool {
+	for i := range c.doc.Clients {
+		if cl := &c.doc.Clients[i]; !cl.Disabled && slices.Contains(cl.Scopes, scope) {
+			return true
+		}
+	}
+	return false
 }

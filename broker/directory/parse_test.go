@@ -24,8 +24,9 @@ func full(t *testing.T) Document {
 		n++
 		switch v.Kind() {
 		case reflect.Struct:
-			for _, index := range jsonFields(v.Type()) {
-				fill(v.FieldByIndex(index))
+			fields := jsonFields(v.Type())
+			for _, name := range names(fields) {
+				fill(v.FieldByIndex(fields[name]))
 			}
 		case reflect.Slice:
 			if v.Len() == 0 {

@@ -9,6 +9,8 @@ import (
 	"github.com/handstamp/handstamp/broker/mapping"
 )
 
+const maxList = 1000
+
 // Problem is one fault of a Document: where it is, what is wrong and what would
 // likely be right. It never contains a secret.
 type Problem struct {
@@ -62,6 +64,15 @@ func (r report) notEmpty(key string, list []string, absent string) {
 	}
 }
 
+// short refuses a list that nobody reads any more, and whose checks, each entry against
+// all before it, would take long.
+func (r report) short(key string, n int) bool {
+	if n > maxList {
+		r.at(key).say(fmt.Sprintf("%s has %d entries; at most %d are accepted", key, n, maxList), "")
+	}
+	return n <= maxList
+}
+
 // choose is the hint for a word that is none of words.
 func choose(got string, words []string) string {
 	if near := nearest(got, words); near != "" {
@@ -72,6 +83,19 @@ func choose(got string, words []string) string {
 	}
 	return "one of: " + strings.Join(words, ", ")
 }
+
+// chooseOf is choose among what a document defines.
+func chooseOf[V any](at report, got string, defined map[string]V) string {
+	if at.enough() {
+		return ""
+	}
+	return choose(got, names(defined))
+}
+
+// enough tells whether so many problems are told already that looking for likely fixes
+// would cost more than they are worth: one scope that is gone can be missing at ten
+// thousand apps.
+func (r report) enough() bool { return len(*r.problems) >= 100 }
 
 // names are the keys of what a document defines, sorted, for a hint.
 func names[V any](defined map[string]V) []string {

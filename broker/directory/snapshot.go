@@ -21,6 +21,8 @@ type Snapshot struct {
 	rules     *mapping.Rules
 	brand     Brand
 
+	enabled        []*Provider // those that are not switched off
+	place          map[string]int // slug → its place in the document
 	providerBySlug map[string]*Provider
 	providerByID   map[string]*Provider
 	clientByID     map[string]*Client
@@ -30,6 +32,7 @@ type Snapshot struct {
 	resourceByID   map[string]*Resource
 	resourceOf     map[string]*Resource // scope → the one resource that owns it
 	origins        map[string]bool
+	claimsOf       map[string][]string // see claimsByProvider
 	scopes         []string
 }
 
@@ -135,32 +138,63 @@ func (s *Snapshot) AllowsOrigin(origin string) bool { return s.origins[origin] }
 // it read, what apps that may use it may be told, and what admit() judges by. Where
 // its ID token lacks one, the provider asks its userinfo endpoint.
 func (s *Snapshot) ClaimNames(provider string) []string {
-	list := s.rules.ClaimNames(provider)
-	for _, c := range s.clients {
-		if c.Disabled || !c.compiled.allows(provider) {
-			continue
-		}
-		for _, scope := range c.Scopes {
-			switch scope {
-			case "profile":
-				list = append(list, "name")
-			case "email":
-				list = append(list, "email", "email_verified")
-			case "groups":
-				list = append(list, "groups")
-			case "address":
-				list = append(list, "address")
-			case "phone":
-				list = append(list, "phone_number")
-			}
-		}
-		list = append(list, c.IDTokenClaims...)
-	}
+	list := append(s.rules.ClaimNames(provider), s.claimsOf[""]...)
+	list = append(list, s.claimsOf[provider]...)
 	if p, ok := s.providerBySlug[provider]; ok && len(p.AllowedDomains) > 0 {
 		list = append(list, "email", "email_verified")
 	}
 	slices.Sort(list)
 	return slices.Compact(list)
+}
+
+// claimsByProvider gathers, once, what apps may be told: under a provider's slug what
+// the apps want that name it, under "" what those want that take every provider. Ten
+// thousand apps need not be asked again for each of a thousand providers.
+func claimsByProvider(clients []*Client) map[string][]string {
+	sets := map[string]map[string]bool{}
+	for _, c := range clients {
+		if c.Disabled {
+			continue
+		}
+		wanted := c.claims()
+		slugs := c.Providers
+		if c.compiled.providers == nil {
+			slugs = []string{""}
+		}
+		for _, slug := range slugs {
+			if sets[slug] == nil {
+				sets[slug] = map[string]bool{}
+			}
+			for _, name := range wanted {
+				sets[slug][name] = true
+			}
+		}
+	}
+	out := make(map[string][]string, len(sets))
+	for slug, set := range sets {
+		out[slug] = slices.Sorted(maps.Keys(set))
+	}
+	return out
+}
+
+// claims lists what an app may be told about a person.
+func (c *Client) claims() []string {
+	list := slices.Clone(c.IDTokenClaims)
+	for _, scope := range c.Scopes {
+		switch scope {
+		case "profile":
+			list = append(list, "name")
+		case "email":
+			list = append(list, "email", "email_verified")
+		case "groups":
+			list = append(list, "groups")
+		case "address":
+			list = append(list, "address")
+		case "phone":
+			list = append(list, "phone_number")
+		}
+	}
+	return list
 }
 
 // BindInternalIDs ties slugs to the ids that storage gave them. It belongs to
