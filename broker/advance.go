@@ -51,19 +51,24 @@ func (b *Broker) decideAgain(ctx context.Context, v *visit, s *storage.Session) 
 	if who.AdminRole, err = grant.AdminRole(ctx, b.db, v.client, s.ProviderID, id.Subject); err != nil {
 		return nil, nil, err
 	}
-	d, err := decide(v, *who)
+	traced(ctx).recognised(who, id.Subject)
+	d, err := b.decide(ctx, v, *who)
 	return who, d, err
 }
 
 // decide asks the rules and admit(); a refusal goes back to the app.
-func decide(v *visit, who grant.Subject) (*grant.Decided, error) {
+func (b *Broker) decide(ctx context.Context, v *visit, who grant.Subject) (*grant.Decided, error) {
+	t := traced(ctx)
 	d, refusal, oerr := grant.Decide(v.dir.Snapshot, v.client, who, v.request.Resources, v.request.Scopes)
 	if oerr != nil {
 		return nil, back(v.request, oerr)
 	}
+	t.step(b.now(), storage.StepRules, "")
+	t.decides(d)
 	if refusal != nil {
 		return nil, backRefusal(v.request, refusal)
 	}
+	t.step(b.now(), storage.StepAdmitted, "")
 	d.Ask(v.request.Claims)
 	return d, nil
 }
@@ -75,6 +80,7 @@ func (b *Broker) issue(c *gin.Context, v *visit, s *storage.Session, d *grant.De
 	}
 	code := oauth.NewSecret()
 	g := b.newGrant(v, d, s.ProviderID, s.SID, proof{s.AuthTime, s.ACR, s.AMR}, code)
+	g.Login = rec(c).reference
 	if remember {
 		g.RememberConsent, g.Agreed = true, v.toAgree(d)
 	}
@@ -87,6 +93,7 @@ func (b *Broker) issue(c *gin.Context, v *visit, s *storage.Session, d *grant.De
 	case err != nil:
 		return unavailable(err)
 	}
+	b.issued(c, g, v)
 	return b.respondCode(c, v.request, code)
 }
 

@@ -16,6 +16,7 @@ import (
 	"github.com/handstamp/handstamp/broker/page"
 	"github.com/handstamp/handstamp/broker/session"
 	"github.com/handstamp/handstamp/providers"
+	"github.com/handstamp/handstamp/storage"
 )
 
 // askPerson shows a provider's form on a page of ours. What the form needs travels in
@@ -25,6 +26,7 @@ func (b *Broker) askPerson(c *gin.Context, v *visit, tx *session.Transaction, as
 	if tx.Keep != "" { // nothing goes upstream: what would have is room for it in the cookie
 		tx.Nonce, tx.Verifier = "", ""
 	}
+	b.carry(c, tx)
 	if err := b.jar.Put(c.Writer, c.Request, tx); err != nil {
 		return back(v.request, oauth.E(oauth.InvalidRequest, "the request is too large").Because(err))
 	}
@@ -75,6 +77,7 @@ func (b *Broker) takeAnswer(c *gin.Context) error {
 	}
 	attempt := b.attempt(p, tx)
 	attempt.Address, attempt.Keep = c.ClientIP(), tx.Keep
+	rec(c).trace.step(b.now(), storage.StepBack, "")
 	form.Del("tx")
 	form.Del("token")
 	identity, err := v.dir.Upstreams[p.Slug].Finish(c.Request.Context(), attempt, form)
@@ -96,12 +99,15 @@ func (b *Broker) atAsk(c *gin.Context, form url.Values) (*session.Transaction, e
 	switch {
 	case tx == nil || tx.Stage != session.Ask:
 		return nil, refuse(http.StatusBadRequest, notYours, reason("no transaction of this browser waits for this answer"))
+	}
+	b.resume(c, tx)
+	switch {
 	case !ok:
 		return nil, b.startAgain(tx, "This sign-in took too long. Please start again.", "the transaction is older than its lifetime")
 	case subtle.ConstantTimeCompare([]byte(form.Get("token")), []byte(tx.Token)) != 1:
-		return nil, b.startAgain(tx, "This page is not the latest one of this sign-in. Please start again.", "wrong token of the sign-in page")
+		return nil, b.answeredBefore(tx, "This page is not the latest one of this sign-in. Please start again.", "wrong token of the sign-in page")
 	case !b.spent.take(tx.Token):
-		return nil, b.startAgain(tx, "This page was sent before. Please start again.", "the sign-in page was answered before")
+		return nil, b.answeredBefore(tx, "This page was sent before. Please start again.", "the sign-in page was answered before")
 	}
 	rec(c).provider = tx.Provider
 	return tx, nil
@@ -109,6 +115,11 @@ func (b *Broker) atAsk(c *gin.Context, form url.Values) (*session.Transaction, e
 
 func (b *Broker) startAgain(tx *session.Transaction, sentence, why string) error {
 	return &pageError{status: http.StatusBadRequest, sentence: sentence, restart: b.link(&tx.Request), cause: reason(why)}
+}
+
+// answeredBefore is startAgain for a copy of a page: the login goes on in the other one.
+func (b *Broker) answeredBefore(tx *session.Transaction, sentence, why string) error {
+	return &pageError{status: http.StatusBadRequest, sentence: sentence, restart: b.link(&tx.Request), cause: reason(why), aside: true}
 }
 
 // stillThere finds the provider of a transaction again: it may have been switched off.

@@ -42,9 +42,11 @@ func (b *Broker) meet(c *gin.Context) error {
 	}
 	switch {
 	case b.fits(v, s, allowed, named):
+		rec(c).trace.step(b.now(), storage.StepSession, "")
 		return b.advance(c, v, s)
 	case v.request.Asks("none"):
-		return back(v.request, oauth.E(oauth.LoginRequired, "nobody is signed in here"))
+		aside(c)
+		return back(v.request, oauth.E(oauth.LoginRequired, "nobody is signed in here").Because(nobodyHere))
 	case v.request.Asks("select_account") && reusable(s, allowed) && named == nil:
 		return b.askContinue(c, v, s)
 	case named != nil:
@@ -91,6 +93,8 @@ func (b *Broker) read(c *gin.Context, q url.Values) (*visit, error) {
 		return nil, err
 	}
 	v.request, oerr = oauth.ParseAuthRequest(q, v.client.RequiresPKCE())
+	rec(c).trace.visits(v)
+	rec(c).trace.step(b.now(), storage.StepAsked, strings.Join(v.request.Prompt, " "))
 	if oerr != nil {
 		return nil, back(v.request, oerr)
 	}

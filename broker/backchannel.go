@@ -62,8 +62,7 @@ func (b *Broker) upstreamLogout(c *gin.Context) error {
 	case err != nil:
 		return unavailable(err)
 	}
-	c.Status(http.StatusOK)
-	c.Writer.WriteHeaderNow()
+	empty(c, http.StatusOK)
 	return nil
 }
 

@@ -60,6 +60,7 @@ type Options struct {
 type Directory struct {
 	*directory.Snapshot
 	Upstreams map[string]providers.Provider // by slug
+	Revision  int64                         // its number in the book, for traces
 }
 
 // Broker is the OpenID Provider toward apps and the relying party toward providers.

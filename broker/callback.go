@@ -10,6 +10,7 @@ import (
 	"github.com/handstamp/handstamp/broker/oauth"
 	"github.com/handstamp/handstamp/broker/session"
 	"github.com/handstamp/handstamp/providers"
+	"github.com/handstamp/handstamp/storage"
 )
 
 const notYours = "This sign-in was not started in this browser, or it is already finished. Please go back to the app and try again."
@@ -19,8 +20,7 @@ const notYours = "This sign-in was not started in this browser, or it is already
 // with the provider whose address it comes to (RFC 9700 §4.4, §4.7).
 func (b *Broker) callback(c *gin.Context) error {
 	if c.GetHeader("Sec-Purpose") != "" || c.GetHeader("Purpose") != "" {
-		c.Status(http.StatusServiceUnavailable) // a prefetch must not spend the answer
-		c.Writer.WriteHeaderNow()
+		empty(c, http.StatusServiceUnavailable) // a prefetch must not spend the answer
 		return nil
 	}
 	answer, err := url.ParseQuery(c.Request.URL.RawQuery)
@@ -40,9 +40,10 @@ func (b *Broker) callback(c *gin.Context) error {
 		return back(v.request, oauth.E(oauth.AccessDenied, "this provider was switched off"))
 	}
 	if !b.spent.take(tx.State) {
-		return refuse(http.StatusBadRequest, notYours, reason("the state was used before"))
+		return replayed(http.StatusBadRequest, notYours, reason("the state was used before"))
 	}
 	b.jar.Drop(c.Writer, tx)
+	rec(c).trace.step(b.now(), storage.StepBack, "")
 	identity, err := v.dir.Upstreams[p.Slug].Finish(c.Request.Context(), b.attempt(p, tx), answer)
 	if err != nil {
 		if errors.Is(err, providers.ErrMixUp) {
@@ -86,7 +87,9 @@ func (b *Broker) claim(c *gin.Context, answer url.Values) (*session.Transaction,
 		return nil, refuse(http.StatusBadRequest, notYours, reason("no transaction of this browser has this state"))
 	case tx.Stage != session.Upstream || tx.Provider != slug:
 		return nil, refuse(http.StatusBadRequest, notYours, reason("the answer came to another provider's address"))
-	case !ok:
+	}
+	b.resume(c, tx)
+	if !ok {
 		return nil, &pageError{status: http.StatusBadRequest, sentence: "This sign-in took too long. Please start again.",
 			restart: b.link(&tx.Request), cause: reason("the transaction is older than its lifetime")}
 	}

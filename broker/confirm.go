@@ -2,6 +2,7 @@ package broker
 
 import (
 	"errors"
+	"net/http"
 	"net/url"
 
 	"github.com/gin-gonic/gin"
@@ -26,8 +27,8 @@ func (b *Broker) confirmRedirect(c *gin.Context, err error) error {
 	if s, serr := b.session(c); serr != nil || s != nil {
 		return err
 	}
-	note(c, be.err.Code, be.err)
-	r, answer := be.request, url.Values{"error": {be.err.Code}, "error_description": {be.err.Description}}
+	b.told(c, http.StatusBadRequest, be.err)
+	r, answer := be.request, url.Values{"error": {be.err.Code}, "error_description": {b.referred(c, be.err)}}
 	view := page.ConfirmRedirect{App: nameOf(client), Host: oauth.RedirectHost(r.RedirectURI), Code: be.err.Code, Reference: rec(c).reference}
 	if r.ResponseMode == "form_post" {
 		view.Href, view.Fields = r.RedirectURI, b.fields(r, answer)

@@ -19,11 +19,14 @@ import (
 // page that asks. Only that cookie counts later: hidden fields and queries name
 // the transaction but carry nothing of it (D22).
 func (b *Broker) toConsent(c *gin.Context, v *visit, s *storage.Session, d *grant.Decided) error {
+	rec(c).trace.step(b.now(), storage.StepConsent, "")
 	tx := &session.Transaction{Stage: session.Consent, Provider: "", State: oauth.NewSecret(), Token: oauth.NewSecret(), SID: s.SID,
 		Shown: v.asksFor(d), Hint: v.hint, Created: b.now().Unix(), Request: *v.request}
+	b.carry(c, tx)
 	if err := b.jar.Put(c.Writer, c.Request, tx); err != nil {
 		return back(v.request, oauth.E(oauth.InvalidRequest, "the request is too large").Because(err))
 	}
+	rec(c).trace.ends(b.now(), storage.LoginAbandoned, "", nil) // until the answer comes
 	redirect(c, b.path("/consent?tx="+tx.Key()))
 	return nil
 }
@@ -65,18 +68,19 @@ func (b *Broker) takeConsent(c *gin.Context) error {
 		return err
 	}
 	if subtle.ConstantTimeCompare([]byte(form.Get("token")), []byte(tx.Token)) != 1 {
-		return refuse(http.StatusForbidden, notYours, reason("wrong consent token"))
+		return replayed(http.StatusForbidden, notYours, reason("wrong consent token"))
 	}
 	if !b.spent.take(tx.State) {
-		return refuse(http.StatusBadRequest, notYours, reason("the consent was answered before"))
+		return replayed(http.StatusBadRequest, notYours, reason("the consent was answered before"))
 	}
 	b.jar.Drop(c.Writer, tx)
 	switch form.Get("decision") {
 	case "allow":
+		rec(c).trace.step(b.now(), storage.StepAgreed, "")
 	case "deny":
 		return back(v.request, oauth.E(oauth.AccessDenied, "the person did not agree"))
 	default:
-		return refuse(http.StatusBadRequest, "Please press one of the two buttons.", reason("unknown decision"))
+		return replayed(http.StatusBadRequest, "Please press one of the two buttons.", reason("unknown decision"))
 	}
 	_, d, err := b.decideAgain(c.Request.Context(), v, s)
 	if err != nil {
@@ -100,6 +104,7 @@ func (b *Broker) atConsent(c *gin.Context, key string) (*session.Transaction, *v
 	if !ok || tx.Stage != session.Consent {
 		return nil, nil, nil, refuse(http.StatusBadRequest, notYours, reason("no consent transaction of this browser has this key"))
 	}
+	b.resume(c, tx)
 	v, err := b.revisit(c, &tx.Request, tx.Hint)
 	if err != nil {
 		return nil, nil, nil, err

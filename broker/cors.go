@@ -20,8 +20,7 @@ func (b *Broker) preflight(c *gin.Context) {
 		c.Header("Access-Control-Allow-Headers", "Authorization, Content-Type")
 		c.Header("Access-Control-Max-Age", "600")
 	}
-	c.Status(http.StatusNoContent)
-	c.Writer.WriteHeaderNow()
+	empty(c, http.StatusNoContent)
 }
 
 // allowOrigin lets a page of the client's own origins read the answer, never with

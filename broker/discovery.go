@@ -100,8 +100,7 @@ func serve(c *gin.Context, body []byte, etag string) {
 	h["Etag"] = []string{etag}
 	h["X-Content-Type-Options"] = noSniff
 	if match := c.GetHeader("If-None-Match"); match != "" && strings.Contains(match, etag) {
-		c.Writer.WriteHeader(http.StatusNotModified)
-		c.Writer.WriteHeaderNow()
+		empty(c, http.StatusNotModified)
 		return
 	}
 	h["Content-Type"] = isJSON

@@ -29,8 +29,8 @@ const (
 // known host, sizes; and it writes the one log record.
 func (b *Broker) enter(w http.ResponseWriter, r *http.Request) {
 	began := b.now()
-	rec := &recorder{ResponseWriter: w, reference: rand.Text()[:16]}
-	defer b.record(rec, r, began)
+	rec := &recorder{ResponseWriter: w, reference: rand.Text()[:16], began: began}
+	defer b.record(rec, r)
 	if why := b.unwelcome(rec, r); why != 0 {
 		rec.Header().Set("Cache-Control", "no-store")
 		http.Error(rec, http.StatusText(why), why)
@@ -105,6 +105,11 @@ type recorder struct {
 	code             string
 	locales          string // ui_locales of the request
 	cause            error
+	began            time.Time
+	trace            *trace   // of the login that the request is a step of, or nil
+	login            string   // at the token endpoint: the reference of the login that a code came from
+	grant            string   // at the token endpoint: what the request was about
+	leftOut          []string // scopes that were asked for and not given
 }
 
 func (rec *recorder) WriteHeader(status int) {
@@ -124,15 +129,17 @@ func (rec *recorder) Write(p []byte) (int, error) {
 // Unwrap lets http.ResponseController reach the connection.
 func (rec *recorder) Unwrap() http.ResponseWriter { return rec.ResponseWriter }
 
-func (b *Broker) record(rec *recorder, r *http.Request, began time.Time) {
+func (b *Broker) record(rec *recorder, r *http.Request) {
 	if p := recover(); p != nil {
 		b.log.Error("panic", "reference", rec.reference, "path", cut(r.URL.Path), "panic", kindOf(p), "stack", string(debug.Stack()))
 		if rec.status == 0 {
 			b.excuse(rec)
 		}
+		rec.trace.ends(b.now(), storage.LoginFailed, "500", reason("panic: "+kindOf(p)))
 	}
+	b.journalise(rec)
 	attrs := []any{"reference", rec.reference, "method", cut(r.Method), "path", cut(r.URL.Path), "status", rec.status,
-		"took_us", b.now().Sub(began).Microseconds()}
+		"took_us", b.now().Sub(rec.began).Microseconds()}
 	if rec.client != "" {
 		attrs = append(attrs, "client", cut(rec.client))
 	}
@@ -141,6 +148,15 @@ func (b *Broker) record(rec *recorder, r *http.Request, began time.Time) {
 	}
 	if rec.code != "" {
 		attrs = append(attrs, "error", rec.code)
+	}
+	if rec.grant != "" {
+		attrs = append(attrs, "grant", rec.grant)
+	}
+	if rec.login != "" {
+		attrs = append(attrs, "login", rec.login)
+	}
+	if len(rec.leftOut) > 0 {
+		attrs = append(attrs, "left_out", strings.Join(rec.leftOut, " "))
 	}
 	if rec.cause != nil {
 		attrs = append(attrs, "cause", cut(rec.cause.Error()))

@@ -23,6 +23,7 @@ type pageError struct {
 	sentence string // for the person
 	restart  string // where to begin again, or ""
 	cause    error  // for the operator
+	aside    bool   // it is no step of the login that it seems to belong to
 }
 
 func (e *pageError) Error() string { return e.sentence }
@@ -66,8 +67,8 @@ func (b *Broker) page(h handler) gin.HandlerFunc {
 		if errors.As(err, &be) && be.request.Place != "" {
 			err = b.refuseAtAccount(be.err)
 		} else if errors.As(err, &be) {
-			note(c, be.err.Code, be.err)
-			if err = b.respond(c, be.request, url.Values{"error": {be.err.Code}, "error_description": {be.err.Description}}); err == nil {
+			b.told(c, http.StatusSeeOther, be.err)
+			if err = b.respond(c, be.request, url.Values{"error": {be.err.Code}, "error_description": {b.referred(c, be.err)}}); err == nil {
 				return
 			}
 		}
@@ -93,6 +94,10 @@ func (b *Broker) showError(c *gin.Context, err error) {
 	if pe.cause != nil {
 		rec(c).cause = pe.cause
 	}
+	if pe.aside {
+		aside(c)
+	}
+	b.failed(c, pe.status, code, rec(c).cause)
 	if pe.status == http.StatusServiceUnavailable {
 		c.Header("Retry-After", "5")
 	}
@@ -148,12 +153,23 @@ func api(h handler, usual int, challenge func(*gin.Context, int, *oauth.Error)) 
 		}
 		challenge(c, status, e)
 		if e.Code == "" { // RFC 6750 §3.1: who sent no token at all is told no error
-			c.Status(status)
-			c.Writer.WriteHeaderNow()
+			empty(c, status)
 			return
 		}
 		writeJSON(c, status, map[string]string{"error": e.Code, "error_description": e.Description})
 	}
+}
+
+// told notes what an app or a person is told, and that it ends the login.
+func (b *Broker) told(c *gin.Context, status int, e *oauth.Error) {
+	note(c, e.Code, e)
+	b.failed(c, status, e.Code, rec(c).cause)
+}
+
+// replayed refuses what was answered before, here or in another browser. It changes
+// nothing about the login that was.
+func replayed(status int, sentence string, cause error) error {
+	return &pageError{status: status, sentence: sentence, cause: cause, aside: true}
 }
 
 // unavailable answers a storage failure: 503 and try again, never a false success.
@@ -171,12 +187,21 @@ func asOAuth(err error) *oauth.Error {
 
 func note(c *gin.Context, code string, err error) {
 	r := rec(c)
-	r.code = code
-	if cause := errors.Unwrap(err); cause != nil {
-		r.cause = cause
-	} else {
-		r.cause = err
+	r.code, r.cause = code, cause(err)
+}
+
+// cause is what an error says to the operator.
+func cause(err error) error {
+	if under := errors.Unwrap(err); under != nil {
+		return under
 	}
+	return err
+}
+
+// empty answers with a status alone.
+func empty(c *gin.Context, status int) {
+	c.Status(status)
+	c.Writer.WriteHeaderNow()
 }
 
 func noStore(c *gin.Context) {

@@ -27,9 +27,10 @@ import (
 // pretend providers over real HTTP, and a clock that tests may move.
 
 const (
-	appURL   = "https://app.example"
-	apiURL   = "https://api.example"
-	otherAPI = "https://other.example"
+	appURL     = "https://app.example"
+	apiURL     = "https://api.example"
+	otherAPI   = "https://other.example"
+	consoleURL = "http://127.0.0.1:8081"
 )
 
 type kit struct {
@@ -45,6 +46,7 @@ type kit struct {
 	doc                 directory.Document
 	transport           http.RoundTripper // nil is the default one
 	docs                *broker.Docs
+	journal             *broker.Journal
 }
 
 // clock is time that moves only when a test says so, on top of the real one.
@@ -187,7 +189,10 @@ func (k *kit) open(t testing.TB) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	k.broker, err = broker.New(broker.Options{Issuer: k.issuer, DB: k.db, Sealer: sealer, Ring: k.ring, Pages: pages, Life: lives, Outgoing: outgoing, Logger: log, Now: k.clock.now, Docs: k.docs}, k.compile(t))
+	k.journal = broker.NewJournal(k.db.KeepLogins, log)
+	t.Cleanup(k.journal.Close)
+	k.broker, err = broker.New(broker.Options{Journal: k.journal, Admin: &broker.AdminDoor{RedirectURI: consoleURL + "/session", Base: consoleURL + "/"},
+		Issuer: k.issuer, DB: k.db, Sealer: sealer, Ring: k.ring, Pages: pages, Life: lives, Outgoing: outgoing, Logger: log, Now: k.clock.now, Docs: k.docs}, k.compile(t))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -8,10 +8,12 @@ import (
 
 	"github.com/handstamp/handstamp/broker/oauth"
 	"github.com/handstamp/handstamp/broker/page"
+	"github.com/handstamp/handstamp/storage"
 )
 
 // respondCode hands the app its code.
 func (b *Broker) respondCode(c *gin.Context, r *oauth.AuthRequest, code string) error {
+	rec(c).trace.ends(b.now(), storage.LoginSignedIn, "", nil)
 	return b.respond(c, r, url.Values{"code": {code}})
 }
 
@@ -54,6 +56,5 @@ func redirect(c *gin.Context, to string) {
 	c.Header("Cache-Control", "no-store")
 	c.Header("Referrer-Policy", "no-referrer")
 	c.Header("Location", to)
-	c.Status(http.StatusSeeOther)
-	c.Writer.WriteHeaderNow()
+	empty(c, http.StatusSeeOther)
 }

@@ -27,8 +27,7 @@ func (b *Broker) revoke(c *gin.Context) error {
 	owner, end, err := b.revocable(c.Request.Context(), raw)
 	switch {
 	case errors.Is(err, storage.ErrNotFound), errors.Is(err, tokens.ErrInvalid):
-		c.Status(http.StatusOK)
-		c.Writer.WriteHeaderNow()
+		empty(c, http.StatusOK)
 		return nil
 	case err != nil:
 		return unavailable(err)
@@ -38,8 +37,7 @@ func (b *Broker) revoke(c *gin.Context) error {
 	if err := end(c.Request.Context(), actor(c, "client", client.ID)); err != nil {
 		return unavailable(err)
 	}
-	c.Status(http.StatusOK)
-	c.Writer.WriteHeaderNow()
+	empty(c, http.StatusOK)
 	return nil
 }
 

@@ -24,6 +24,9 @@ func (b *Broker) signIn(c *gin.Context, v *visit, p *directory.Provider, tx *ses
 	if err != nil {
 		return err
 	}
+	t := rec(c).trace
+	t.recognised(who, id.Subject)
+	t.step(b.now(), storage.StepRecognised, newWord[who.New])
 	if err := b.fresh(c, v, tx, id, who); err != nil {
 		return err
 	}
@@ -33,7 +36,7 @@ func (b *Broker) signIn(c *gin.Context, v *visit, p *directory.Provider, tx *ses
 	if err := v.proven(proofOf(id).acr); err != nil {
 		return err
 	}
-	d, err := decide(v, *who)
+	d, err := b.decide(c.Request.Context(), v, *who)
 	if err != nil {
 		return err
 	}
@@ -52,21 +55,35 @@ func (b *Broker) signIn(c *gin.Context, v *visit, p *directory.Provider, tx *ses
 	if !ask && !v.own() {
 		code = oauth.NewSecret()
 		in.Grant = b.newGrant(v, d, p.InternalID, s.SID, proof{s.AuthTime, s.ACR, s.AMR}, code)
+		in.Grant.Login = rec(c).reference
 	}
 	signed, err := b.db.SignIn(c.Request.Context(), actor(c, "person", who.User.ID), in)
 	if err != nil {
 		return signInFailed(v.request, err)
 	}
+	who.User = signed.User
 	b.jar.SetSession(c.Writer, sessionID, s.ExpiresAt)
 	b.jar.ForgetSignOut(c.Writer, c.Request)
 	switch {
 	case v.own():
+		t.ends(b.now(), storage.LoginSignedIn, "", nil)
 		redirect(c, b.path("/account"))
 		return nil
 	case ask:
 		return b.toConsent(c, v, signed, d)
 	}
+	b.issued(c, in.Grant, v)
 	return b.respondCode(c, v.request, code)
+}
+
+// newWord is what a trace says of a person's first login.
+var newWord = map[bool]string{true: "new"}
+
+// issued notes what the code gives, and what it does not although it was asked for.
+func (b *Broker) issued(c *gin.Context, g *storage.NewGrant, v *visit) {
+	r := rec(c)
+	r.leftOut = less(v.request.Scopes, g.Scopes)
+	r.trace.step(b.now(), storage.StepCode, g.ID)
 }
 
 // recognise finds the local user of an external identity, or drafts a new one.
@@ -132,7 +149,7 @@ func (b *Broker) newSession(id *providers.Identity) (s storage.NewSession, sessi
 func signInFailed(r *oauth.AuthRequest, err error) error {
 	switch {
 	case errors.Is(err, storage.ErrStateSpent):
-		return refuse(400, notYours, err)
+		return replayed(400, notYours, err)
 	case errors.Is(err, storage.ErrNoUser), errors.Is(err, storage.ErrDisabled):
 		return back(r, oauth.E(oauth.AccessDenied, "this account may not sign in").Because(err))
 	case errors.Is(err, storage.ErrPasswordChanged):

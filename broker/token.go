@@ -22,7 +22,10 @@ func (b *Broker) token(c *gin.Context) error {
 	}
 	r := &grant.Request{Desk: b.desk, Form: form, Client: client, Snapshot: dir.Snapshot, Actor: actor(c, "client", client.ID),
 		Upstreams: dir.Upstreams}
+	b.beginPassword(c, r)
 	answer, err := r.Answer(c.Request.Context())
+	rec(c).grant, rec(c).login = r.Seen.Grant, r.Seen.Login
+	b.endPassword(c, r, err)
 	var held *providers.Held
 	if errors.As(err, &held) {
 		return tooMany(c, held.Wait)

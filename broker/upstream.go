@@ -10,18 +10,24 @@ import (
 	"github.com/handstamp/handstamp/broker/page"
 	"github.com/handstamp/handstamp/broker/session"
 	"github.com/handstamp/handstamp/providers"
+	"github.com/handstamp/handstamp/storage"
 )
 
 // toUpstream sends the person to a provider. All secrets of the attempt are drawn
 // here and travel in this tab's sealed cookie; the provider only spends them.
 func (b *Broker) toUpstream(c *gin.Context, v *visit, p *directory.Provider) error {
 	rec(c).provider = p.Slug
+	t := b.begin(c, v.client.ID)
+	t.visits(v)
+	t.step(b.now(), storage.StepProvider, p.Slug)
 	upstream, ok := v.dir.Upstreams[p.Slug]
 	if !ok {
 		return back(v.request, oauth.E(oauth.ServerError, "this provider is not running"))
 	}
 	tx := &session.Transaction{Stage: session.Upstream, Provider: p.Slug, ProviderID: p.InternalID, State: oauth.NewSecret(), Nonce: oauth.NewSecret(),
 		Verifier: oauth.NewSecret(), Prompt: b.promptUpstream(c, v), Hint: v.hint, Created: b.now().Unix(), Request: *v.request}
+	t.step(b.now(), storage.StepSent, "")
+	b.carry(c, tx)
 	step, err := upstream.Begin(c.Request.Context(), b.attempt(p, tx))
 	if err != nil {
 		return upstreamFailed(v.request, err)

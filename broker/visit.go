@@ -37,10 +37,14 @@ func (b *Broker) revisit(c *gin.Context, request *oauth.AuthRequest, hint string
 	rec(c).locales = request.UILocales
 	if v.own() {
 		v.client = v.dir.Account()
+		rec(c).trace.visits(v)
 		return v, nil
 	}
 	var err error
 	v.client, err = b.welcome(c, v.dir, request.ClientID, request.RedirectURI)
+	if err == nil {
+		rec(c).trace.visits(v)
+	}
 	return v, err
 }
 
@@ -52,6 +56,7 @@ func (b *Broker) welcome(c *gin.Context, dir *Directory, clientID, redirectURI s
 		return nil, refuse(400, "The app that sent you here is not known to this sign-in service.", reason("unknown or disabled client "+cut(clientID)))
 	}
 	rec(c).client = client.ID
+	b.begin(c, client.ID)
 	if !oauth.MatchRedirect(b.redirectURIs(client), redirectURI) {
 		return nil, refuse(400, "The app asked to send you to an address that is not registered for it.", reason("redirect_uri is not registered: "+cut(redirectURI)))
 	}

@@ -21,6 +21,7 @@ type NewGrant struct {
 	RememberConsent               bool     // keep (user, client, redirect host) → Agreed
 	Agreed                        []string // scopes that the person said yes to; nil: Scopes
 	RedirectHost                  string
+	Login                         string // reference of the login that it comes from
 }
 
 // Grant is what a client was given.
@@ -186,10 +187,10 @@ func (d *DB) issue(ctx context.Context, q runner, a Actor, userID, subject strin
 	}
 	now := d.now()
 	if _, err := q.ExecContext(ctx, `INSERT INTO grants (id, user_id, client_id, provider_id, subject, sid, offline, scopes, audience, roles, claims,
-		trace, snapshot, auth_time, acr, amr, created_at, expires_at, revoked_at, revoked_reason, ip, device)
-		VALUES ($1, $2, $3, $4, $5, $6, FALSE, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, 0, '', $18, $19)`,
+		trace, snapshot, auth_time, acr, amr, created_at, expires_at, revoked_at, revoked_reason, ip, device, login)
+		VALUES ($1, $2, $3, $4, $5, $6, FALSE, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, 0, '', $18, $19, $20)`,
 		g.ID, userID, g.ClientID, s.ProviderID, subject, s.SID, listText(g.Scopes), listText(g.Audience), listText(g.Roles), sealed,
-		string(g.Trace), g.Snapshot, micros(g.AuthTime), g.ACR, listText(g.AMR), now, micros(g.Code.ExpiresAt), a.IP, a.Device); err != nil {
+		string(g.Trace), g.Snapshot, micros(g.AuthTime), g.ACR, listText(g.AMR), now, micros(g.Code.ExpiresAt), a.IP, a.Device, g.Login); err != nil {
 		return fmt.Errorf("make grant: %w", err)
 	}
 	if _, err := q.ExecContext(ctx, `INSERT INTO codes (hash, grant_id, client_id, redirect_uri, challenge, nonce, created_at, expires_at, used_at, failures)

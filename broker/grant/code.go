@@ -31,9 +31,13 @@ func (authorizationCode) Redeem(ctx context.Context, r *Request) (*Proof, error)
 	take.Family = r.family()
 	taken, err := r.Desk.DB.TakeCode(ctx, r.Actor, take)
 	if err != nil {
+		if !errors.Is(err, storage.ErrNotFound) {
+			r.Seen.Grant, r.Seen.Login, _ = r.Desk.DB.LoginOfCode(ctx, take.Hash) // for the log alone
+		}
 		return nil, codeRefused(err)
 	}
 	g := &taken.Grant
+	r.Seen.Grant = g.ID
 	refusal, err := StillAdmitted(ctx, r.Desk.DB, r.Snapshot, r.Client, g)
 	if err != nil {
 		return nil, err

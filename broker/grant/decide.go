@@ -28,12 +28,13 @@ type Subject struct {
 
 // Decided is what a client gets for a subject, with the reasons.
 type Decided struct {
-	Target directory.Target
-	Scopes []string
-	Roles  []string
-	Claims map[string]any // see Facts
-	Trace  []byte         // JSON of []mapping.Step
-	Basis  string         // directory version, age of the upstream answer and administrator's role: when none changed, neither did the decision
+	Target  directory.Target
+	Scopes  []string
+	Roles   []string
+	Claims  map[string]any // see Facts
+	Trace   []byte         // JSON of []mapping.Step
+	Errored bool           // a rule could not be worked out
+	Basis   string         // directory version, age of the upstream answer and administrator's role: when none changed, neither did the decision
 }
 
 // Facts is the layout of storage.Grant.Claims: what a grant carries besides scopes.
@@ -63,7 +64,8 @@ func Decide(s *directory.Snapshot, c *directory.Client, who Subject, resources, 
 	if c.ID == directory.AdminClient { // a role opens the administration, and rules say nothing about it (A11)
 		d.Scopes, d.Roles, d.Claims = directory.AdminScopes(who.AdminRole), nil, nil
 	}
-	return &Decided{Target: target, Scopes: target.Grantable(d.Scopes), Roles: d.Roles, Trace: trace,
+	errored := slices.ContainsFunc(d.Trace, func(s mapping.Step) bool { return s.Errored })
+	return &Decided{Errored: errored, Target: target, Scopes: target.Grantable(d.Scopes), Roles: d.Roles, Trace: trace,
 		Basis: basis(s, who), Claims: map[string]any{factAccess: d.Claims, factPerson: person(who, d.Claims)}}, nil, nil
 }
 
@@ -121,10 +123,15 @@ func AdminRole(ctx context.Context, db *storage.DB, c *directory.Client, provide
 	return role, nil
 }
 
-func judge(s *directory.Snapshot, c *directory.Client, who Subject) (*mapping.Decision, *directory.Refusal) {
-	d := s.Rules().Decide(mapping.Input{Claims: who.Claims, ProviderSlug: who.Provider.Slug, ProviderKind: who.Provider.Kind, ClientID: c.ID,
+// Question is what rules are asked about a person at a client.
+func Question(c *directory.Client, who Subject) mapping.Input {
+	return mapping.Input{Claims: who.Claims, ProviderSlug: who.Provider.Slug, ProviderKind: who.Provider.Kind, ClientID: c.ID,
 		User: mapping.UserInput{ID: who.User.ID, Subject: who.User.Subject, Name: who.User.Name, Email: who.User.Email,
-			EmailVerified: who.User.EmailVerified, New: who.New}})
+			EmailVerified: who.User.EmailVerified, New: who.New}}
+}
+
+func judge(s *directory.Snapshot, c *directory.Client, who Subject) (*mapping.Decision, *directory.Refusal) {
+	d := s.Rules().Decide(Question(c, who))
 	return &d, s.Admit(admission(c, who, &d))
 }
 

@@ -64,6 +64,19 @@ type Request struct {
 	Actor    storage.Actor
 
 	Upstreams map[string]providers.Provider // by slug
+
+	Seen Seen
+}
+
+// Seen is what a request turned out to be about, for the log and the trace: also of one
+// that is refused.
+type Seen struct {
+	Grant   string   // its id
+	Login   string   // reference of the login that it comes from; only of a refusal
+	Subject string   // password: what the provider calls the person
+	Who     *Subject // password: whom the provider knows
+	Judged  bool     // password: the rules were asked
+	Decided *Decided // password: nil where it came to a refusal
 }
 
 // Grant answers one grant_type. The client is already authenticated and allowed
@@ -132,6 +145,9 @@ func (r *Request) Answer(ctx context.Context) (*Answer, error) {
 	}
 	proof, err := g.Redeem(ctx, r)
 	if err != nil {
+		if r.Seen.Grant != "" && r.Seen.Login == "" {
+			r.Seen.Login, _ = r.Desk.DB.LoginOfGrant(ctx, r.Seen.Grant) // for the log alone
+		}
 		return nil, err
 	}
 	return r.coin(ctx, proof)

@@ -51,14 +51,17 @@ func (resourceOwnerPassword) Redeem(ctx context.Context, r *Request) (*Proof, er
 	if err != nil {
 		return nil, passwordRefused(err)
 	}
+	r.Seen.Subject = id.Subject
 	who, err := r.person(ctx, p, id)
 	if err != nil {
 		return nil, err
 	}
+	r.Seen.Who = who
 	d, refusal, oerr := Decide(r.Snapshot, r.Client, *who, r.Form["resource"], scopes)
 	if oerr != nil {
 		return nil, oerr
 	}
+	r.Seen.Judged, r.Seen.Decided = true, d
 	if refusal != nil {
 		return nil, oauth.E(oauth.InvalidGrant, wrongPassword).Because(reason(refusal.ForOperator))
 	}
@@ -101,7 +104,8 @@ func (r *Request) enter(ctx context.Context, who *Subject, id *providers.Identit
 			Idle: life.SessionIdle, ExpiresAt: now.Add(life.SessionAbsolute)}}
 	in.Grant = &storage.NewGrant{ID: oauth.NewSecret()[:22], ClientID: r.Client.ID, ProviderID: who.Provider.InternalID, SID: in.Session.SID, Scopes: d.Scopes,
 		Audience: d.Target.Audience, Roles: d.Roles, Claims: d.Claims, Trace: d.Trace, Snapshot: d.Basis, AuthTime: id.AuthTime, AMR: id.AMR,
-		Code: storage.NewCode{Hash: code, RedirectURI: nowhere, ExpiresAt: now.Add(life.Code)}}
+		Code: storage.NewCode{Hash: code, RedirectURI: nowhere, ExpiresAt: now.Add(life.Code)}, Login: r.Actor.RequestID}
+	r.Seen.Grant = in.Grant.ID
 	_, err := r.Desk.DB.SignIn(ctx, storage.Actor{Kind: "person", ID: who.User.ID, IP: r.Actor.IP, RequestID: r.Actor.RequestID}, in)
 	if errors.Is(err, storage.ErrDisabled) || errors.Is(err, storage.ErrNoUser) || errors.Is(err, storage.ErrPasswordChanged) {
 		return nil, oauth.E(oauth.InvalidGrant, wrongPassword).Because(err)

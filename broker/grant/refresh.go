@@ -26,8 +26,12 @@ func (refreshToken) Redeem(ctx context.Context, r *Request) (*Proof, error) {
 	}
 	f, err := r.Desk.DB.FindRefresh(ctx, raw, r.Client.ID, r.Desk.Life.RefreshGrace)
 	if err != nil {
+		if g, err := r.Desk.DB.GrantByRefresh(ctx, raw); err == nil {
+			r.Seen.Grant = g.ID
+		}
 		return nil, refreshRefused(err)
 	}
+	r.Seen.Grant = f.Grant.ID
 	if !f.Current { // a retry within the grace, or a theft: storage decides before anything else is looked at
 		next, err := r.Desk.DB.RotateRefresh(ctx, r.Actor, f, r.Desk.Life.RefreshGrace, storage.GrantUpdate{})
 		if err != nil {

@@ -48,6 +48,9 @@ type Transaction struct {
 	Shown      string            `json:"q,omitempty"` // at Consent: fingerprint of what the page asks for
 	Keep       string            `json:"k,omitempty"` // at Ask: what the provider keeps between two forms
 	Created    int64             `json:"c"`           // unix seconds
+	Reference  string            `json:"f,omitempty"` // of the login, in every record and on every page of it
+	Began      int64             `json:"b,omitempty"` // unix milliseconds, of the login
+	Walk       string            `json:"w,omitempty"` // the login's steps so far
 	Request    oauth.AuthRequest `json:"r"`
 }
 
