@@ -23,13 +23,14 @@ import (
 
 // house is one running broker with all its rooms.
 type house struct {
-	cfg    *configs.Config
-	log    *slog.Logger
-	db     *storage.DB
-	ring   *tokens.Ring
-	broker *broker.Broker
-	hosts  map[string]string // names that this process resolves by itself (dev)
-	work   sync.WaitGroup    // that must end before the book is closed
+	cfg     *configs.Config
+	log     *slog.Logger
+	db      *storage.DB
+	ring    *tokens.Ring
+	broker  *broker.Broker
+	journal *broker.Journal   // of logins
+	hosts   map[string]string // names that this process resolves by itself (dev)
+	work    sync.WaitGroup    // that must end before the book is closed
 }
 
 // openHouse turns settings into running rooms. The order is the order of need: what
@@ -74,7 +75,8 @@ func (h *house) furnish(ctx context.Context, sealer *storage.Sealer) error {
 	if err != nil {
 		return err
 	}
-	h.broker, err = broker.New(broker.Options{Issuer: h.cfg.Issuer, DB: h.db, Sealer: sealer, Ring: h.ring, Pages: pages, Life: lifetimes(h.cfg),
+	h.journal = broker.NewJournal(h.db.KeepLogins, h.log)
+	h.broker, err = broker.New(broker.Options{Journal: h.journal, Issuer: h.cfg.Issuer, DB: h.db, Sealer: sealer, Ring: h.ring, Pages: pages, Life: lifetimes(h.cfg),
 		TrustedProxies: h.cfg.TrustedProxies, Docs: docs(h.cfg), Outgoing: client, Private: private, Logger: h.log, Now: time.Now}, dir)
 	return err
 }
@@ -86,6 +88,9 @@ func (h *house) tellApps(ctx context.Context) { h.work.Go(func() { h.broker.Tell
 // ends only after that does.
 func (h *house) Close() error {
 	h.work.Wait()
+	if h.journal != nil {
+		h.journal.Close() // the last logins
+	}
 	return h.db.Close()
 }
 
