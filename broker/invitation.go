@@ -16,9 +16,6 @@ import (
 
 const deadLink = "This link was used before, or it is too old. Please ask whoever sent it for a new one."
 
-// InvitationHash is what storage knows of the token in an invitation link.
-func InvitationHash(token string) []byte { return oauth.Hash("invitation", token) }
-
 // invitation shows the page behind a link that an administrator sent: it sets a
 // password. Opening it uses nothing up, so a mail filter that looks costs no link.
 func (b *Broker) invitation(c *gin.Context) error {
@@ -55,7 +52,7 @@ func (b *Broker) acceptInvitation(c *gin.Context) error {
 	case err != nil:
 		return unavailable(err)
 	}
-	err = b.db.AcceptInvitation(c.Request.Context(), actor(c, "person", account.User.ID), InvitationHash(token), hash)
+	err = b.db.AcceptInvitation(c.Request.Context(), actor(c, "person", account.User.ID), oauth.InvitationHash(token), hash)
 	switch {
 	case errors.Is(err, storage.ErrNotFound):
 		return refuse(http.StatusBadRequest, deadLink, err)
@@ -70,7 +67,7 @@ func (b *Broker) invited(c *gin.Context, token string) (*storage.Account, provid
 	if len(token) != 43 {
 		return nil, nil, refuse(http.StatusBadRequest, deadLink, reason("the invitation token is malformed"))
 	}
-	account, err := b.db.Invitation(c.Request.Context(), InvitationHash(token))
+	account, err := b.db.Invitation(c.Request.Context(), oauth.InvitationHash(token))
 	if errors.Is(err, storage.ErrNotFound) {
 		return nil, nil, refuse(http.StatusBadRequest, deadLink, err)
 	}

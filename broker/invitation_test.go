@@ -6,7 +6,6 @@ import (
 	"testing"
 	"time"
 
-	"github.com/handstamp/handstamp/broker"
 	"github.com/handstamp/handstamp/broker/directory"
 	"github.com/handstamp/handstamp/broker/oauth"
 	"github.com/handstamp/handstamp/storage"
@@ -17,7 +16,7 @@ func (k *kit) invite(login string) (link string) {
 	k.t.Helper()
 	k.member(login, func(a *storage.NewAccount) { a.Hash = "" })
 	token := oauth.NewSecret()
-	if err := k.db.Invite(k.t.Context(), storage.Actor{Kind: "admin"}, "local", k.accountOf(login).Subject, broker.InvitationHash(token), k.clock.now().Add(72*time.Hour)); err != nil {
+	if err := k.db.Invite(k.t.Context(), storage.Actor{Kind: "admin"}, "local", k.accountOf(login).Subject, oauth.InvitationHash(token), k.clock.now().Add(72*time.Hour)); err != nil {
 		k.t.Fatal(err)
 	}
 	return k.issuer + "/invitation?token=" + token

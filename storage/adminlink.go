@@ -41,12 +41,13 @@ func (d *DB) NewAdminLink(ctx context.Context, a Actor, hash []byte, expires tim
 }
 
 // TakeAdminLink uses a link up and returns its id, which names the session that it
-// gives. Of any number of tries the first wins; the others get ErrNotFound, as do links
-// that expired or were revoked.
-func (d *DB) TakeAdminLink(ctx context.Context, a Actor, hash []byte) (id string, err error) {
+// gives from now on for so long. Of any number of tries the first wins; the others get
+// ErrNotFound, as do links that expired or were revoked.
+func (d *DB) TakeAdminLink(ctx context.Context, a Actor, hash []byte, session time.Duration) (id string, err error) {
 	return write(ctx, d, "take admin link", func(ctx context.Context, q runner) (id string, err error) {
-		err = q.QueryRowContext(ctx, `UPDATE admin_links SET used_at = $1 WHERE hash = $2 AND used_at = 0 AND ended_at = 0 AND expires_at > $1 RETURNING id`,
-			d.now(), hashText(hash)).Scan(&id)
+		now := d.now()
+		err = q.QueryRowContext(ctx, `UPDATE admin_links SET used_at = $1, expires_at = $3 WHERE hash = $2 AND used_at = 0 AND ended_at = 0 AND expires_at > $1 RETURNING id`,
+			now, hashText(hash), now+session.Microseconds()).Scan(&id)
 		if err := found("use the link", err); err != nil {
 			return "", err
 		}

@@ -20,6 +20,9 @@ func Hash(domain, secret string) []byte {
 	return sum[:]
 }
 
+// InvitationHash is what storage knows of the token in a link that sets a password.
+func InvitationHash(token string) []byte { return Hash("invitation", token) }
+
 // S256 computes the code challenge of a verifier (RFC 7636 §4.2); ok is false
 // when the verifier is not 43 to 128 unreserved characters (§4.1).
 func S256(verifier string) (challenge string, ok bool) {

@@ -13,7 +13,6 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/handstamp/handstamp/broker"
 	"github.com/handstamp/handstamp/broker/oauth"
 	"github.com/handstamp/handstamp/providers"
 	"github.com/handstamp/handstamp/storage"
@@ -170,7 +169,7 @@ func (n *newcomer) invite(ctx context.Context, b *book, login string, now time.T
 		return fmt.Errorf("%s is disabled: handstamp users enable %s comes first", a.Login, a.Login)
 	}
 	token, expires := oauth.NewSecret(), now.Add(invitationLife)
-	if err := b.Invite(ctx, shell, b.provider.Slug, a.Subject, broker.InvitationHash(token), expires); err != nil {
+	if err := b.Invite(ctx, shell, b.provider.Slug, a.Subject, oauth.InvitationHash(token), expires); err != nil {
 		return err
 	}
 	link := b.cfg.Issuer + "/invitation?" + url.Values{"token": {token}}.Encode()
