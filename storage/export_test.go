@@ -20,3 +20,10 @@ func SetGuessBudget(rows int64) (restore func()) {
 	guessBudget = rows
 	return func() { guessBudget = before }
 }
+
+// SetWindow lowers how many rows a page looks through and gives the way back.
+func SetWindow(rows int) (restore func()) {
+	before := window
+	window = rows
+	return func() { window = before }
+}
