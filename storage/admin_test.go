@@ -138,7 +138,7 @@ func TestOfFiftyVisitsToOneAdminLinkOneGetsIn(t *testing.T) {
 		b.wants("a session before its link was used", err, storage.ErrNotFound)
 		ids := make([]string, 50)
 		errs := race(50, func(i int) (err error) {
-			ids[i], err = []*book{a, b}[i%2].TakeAdminLink(t.Context(), actor, h)
+			ids[i], err = []*book{a, b}[i%2].TakeAdminLink(t.Context(), actor, h, 10*time.Minute)
 			return err
 		})
 		if got := tally(errs); got["won"] != 1 || got["not found"] != 49 {
@@ -171,7 +171,7 @@ func TestAnAdminLinkEnds(t *testing.T) {
 		gone := func(why, id string, h []byte) {
 			t.Helper()
 			if h != nil {
-				_, err := b.TakeAdminLink(t.Context(), actor, h)
+				_, err := b.TakeAdminLink(t.Context(), actor, h, 10*time.Minute)
 				b.wants(why+": the link", err, storage.ErrNotFound)
 			}
 			_, err := b.AdminLink(t.Context(), id)
@@ -183,7 +183,7 @@ func TestAnAdminLinkEnds(t *testing.T) {
 
 		used, usedHash := link()
 		unused, unusedHash := link()
-		_, err := b.TakeAdminLink(t.Context(), actor, usedHash)
+		_, err := b.TakeAdminLink(t.Context(), actor, usedHash, 10*time.Minute)
 		b.must(err)
 		n, err := b.RevokeAdminLinks(t.Context(), actor)
 		b.must(err)
@@ -194,7 +194,7 @@ func TestAnAdminLinkEnds(t *testing.T) {
 		gone("revoked", unused, unusedHash)
 
 		own, ownHash := link()
-		_, err = b.TakeAdminLink(t.Context(), actor, ownHash)
+		_, err = b.TakeAdminLink(t.Context(), actor, ownHash, 10*time.Minute)
 		b.must(err)
 		b.must(b.EndAdminLink(t.Context(), actor, own))
 		b.must(b.EndAdminLink(t.Context(), actor, own))

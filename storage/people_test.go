@@ -283,7 +283,7 @@ func TestC15_NothingThatABackupHeldLivesOn(t *testing.T) {
 		b.must(err)
 		usedID, err := b.NewAdminLink(t.Context(), actor, used, b.clock.Now().Add(time.Hour))
 		b.must(err)
-		_, err = b.TakeAdminLink(t.Context(), actor, used)
+		_, err = b.TakeAdminLink(t.Context(), actor, used, 10*time.Minute)
 		b.must(err)
 		before := b.WriteTransactions()
 		b.must(b.Restored(t.Context(), actor))
@@ -299,7 +299,7 @@ func TestC15_NothingThatABackupHeldLivesOn(t *testing.T) {
 		if _, err = b.TakeCode(t.Context(), actor, take(g, offline)); err == nil {
 			t.Error("a code was redeemed")
 		}
-		_, err = b.TakeAdminLink(t.Context(), actor, link)
+		_, err = b.TakeAdminLink(t.Context(), actor, link, 10*time.Minute)
 		b.wants("an admin link", err, storage.ErrNotFound)
 		_, err = b.AdminLink(t.Context(), usedID)
 		b.wants("an owner's session", err, storage.ErrNotFound)
