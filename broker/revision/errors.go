@@ -38,3 +38,28 @@ func (i *Invalid) Error() string {
 	}
 	return strings.Join(lines, "\n")
 }
+
+// Refusal is one place of a document for which a change is refused.
+type Refusal struct {
+	Path string
+	Err  error
+}
+
+func (r *Refusal) Error() string { return r.Path + ": " + r.Err.Error() }
+
+func (r *Refusal) Unwrap() error { return r.Err }
+
+// Refusals lists the places in an error of Plan or Apply.
+func Refusals(err error) (out []*Refusal) {
+	if joined, ok := err.(interface{ Unwrap() []error }); ok {
+		for _, one := range joined.Unwrap() {
+			out = append(out, Refusals(one)...)
+		}
+		return out
+	}
+	var r *Refusal
+	if errors.As(err, &r) {
+		out = append(out, r)
+	}
+	return out
+}

@@ -35,27 +35,33 @@ import (
 // Book is the life of one house's directory on one node. Its fields are set before
 // Open and not changed afterwards; its methods are safe for parallel use.
 type Book struct {
-	DB     *storage.DB
-	Issuer string // the broker's own
+	DB      *storage.DB
+	Issuer  string // the broker's own
+	OneNode bool   // nobody else has this book open (SQLite): a changed settings file applies
 
 	// Resolve reads ${NAME} or file:/path on this node.
 	Resolve func(source string) (providers.Secret, error)
-	// Upstream makes a provider of this node. It touches no network.
+	// Upstream makes a provider of this node, for a snapshot that needs these claims of
+	// it. It touches no network.
 	Upstream func(ctx context.Context, p *directory.Provider, claims []string) (providers.Provider, error)
 	// Check finds what the rest of this house's settings has against a document. May be nil.
 	Check func(directory.Document) []directory.Problem
+
 	// Use makes a new Active what requests see. It is called by Apply and Watch, one at a
 	// time, and not by Open. May be nil.
 	Use func(*Active) error
+	// Keys reads the signing keys anew; Watch calls it when a node has changed them. May be nil.
+	Keys func(context.Context) error
+	// Stands is told whenever State changes. May be nil.
+	Stands func(State)
 
 	Now    func() time.Time
 	Logger *slog.Logger
 
-	active  atomic.Pointer[Active]
-	state   atomic.Pointer[State]
-	turn    sync.Mutex       // one change at a time becomes active on this node
-	seen    map[string]int64 // generations, as Look last saw them; guarded by turn
-	lookout lookout
+	active atomic.Pointer[Active]
+	turn   sync.Mutex // one directory at a time becomes active on this node
+	opened bool       // guarded by turn
+	watch  lookout
 }
 
 // Active is the directory as this node runs it. It is immutable.
@@ -108,17 +114,9 @@ type State struct {
 	Active int64     // the revision that this node runs
 	Newest int64     // the one that the book has
 	Cause  string    // why this node does not run the newest, or ""
-	Blind  bool      // the book could not be read for too long
+	Blind  bool      // the book could not be read for so long that it may say anything
 	Read   time.Time // when it was last read
 }
 
 // Current is the directory that this node runs.
 func (b *Book) Current() *Active { return b.active.Load() }
-
-// State tells how this node stands to the book. It answers from memory.
-func (b *Book) State() State {
-	if s := b.state.Load(); s != nil {
-		return *s
-	}
-	return State{}
-}
