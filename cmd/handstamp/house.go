@@ -41,7 +41,7 @@ func openHouse(ctx context.Context, cfg *configs.Config, log *slog.Logger, hosts
 	if err != nil {
 		return nil, err
 	}
-	if h.db, err = storage.Open(ctx, storage.Options{URL: cfg.Storage.URL.Reveal(), Sealer: sealer, Now: time.Now, Logger: log}); err != nil {
+	if h.db, err = storage.Open(ctx, storage.Options{URL: cfg.Storage.URL.Reveal(), Sealer: sealer, Now: time.Now, Logger: log, Retention: retentionOf(cfg)}); err != nil {
 		return nil, fmt.Errorf("storage: %w", err)
 	}
 	if err := h.furnish(ctx, sealer); err != nil {

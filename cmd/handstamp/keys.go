@@ -5,6 +5,7 @@ import (
 	"errors"
 	"time"
 
+	"github.com/handstamp/handstamp/configs"
 	"github.com/handstamp/handstamp/storage"
 	"github.com/handstamp/handstamp/tokens"
 )
@@ -71,14 +72,27 @@ func (h *house) planKeys(ctx context.Context) (keys []*tokens.Key, changed bool,
 	return keys, true, h.db.SaveKeys(ctx, keeper, generation, stored)
 }
 
-// housekeeping runs until ctx ends: keys move on, expired rows go.
+// retentionOf is how long the book keeps what is only looked back at.
+func retentionOf(cfg *configs.Config) storage.Retention {
+	r := cfg.Retention
+	return storage.Retention{Audit: time.Duration(r.Audit), Logins: time.Duration(r.Logins), Counts: time.Duration(r.Counts), Tombstones: time.Duration(r.Tombstones),
+		Revisions: r.Revisions, Strangers: r.Strangers}
+}
+
+// housekeeping runs until ctx ends: keys move on, expired rows go, and the audit's chain
+// goes on.
 func (h *house) housekeeping(ctx context.Context) {
-	tick := time.NewTicker(time.Minute)
+	tick, link := time.NewTicker(time.Minute), time.NewTicker(time.Second)
 	defer tick.Stop()
+	defer link.Stop()
 	for {
 		select {
 		case <-ctx.Done():
 			return
+		case <-link.C:
+			if _, err := h.db.ChainAudit(ctx); err != nil && ctx.Err() == nil {
+				h.log.Error("the audit's chain could not go on", "cause", err)
+			}
 		case <-tick.C:
 			if _, err := h.openRing(ctx); err != nil && ctx.Err() == nil {
 				h.log.Error("signing keys could not be looked after", "cause", err)
