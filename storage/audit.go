@@ -7,6 +7,7 @@ import (
 	"encoding/hex"
 	"encoding/json"
 	"fmt"
+	"maps"
 	"strings"
 	"sync/atomic"
 	"time"
@@ -19,6 +20,7 @@ type Actor struct {
 	IP        string
 	Device    string // browser and system in a few words; kept with what begins here, not in the audit
 	RequestID string
+	Why       string // in the actor's own words, or ""; kept as the detail "reason"
 }
 
 // AuditRow says who did what to whom. Rows are never changed, and go only with their
@@ -112,6 +114,13 @@ const (
 
 // audit writes the row inside the transaction of the change it tells of.
 func (d *DB) audit(ctx context.Context, q runner, a Actor, action, target string, detail map[string]string) error {
+	if a.Why != "" && detail["reason"] == "" {
+		detail = maps.Clone(detail)
+		if detail == nil {
+			detail = map[string]string{}
+		}
+		detail["reason"] = a.Why
+	}
 	text, err := detailText(detail)
 	if err != nil {
 		return fmt.Errorf("audit %s: %w", action, err)

@@ -68,12 +68,12 @@ func (d *DB) setUserDisabled(ctx context.Context, a Actor, userID string, disabl
 	_, err := write(ctx, d, "set user disabled", func(ctx context.Context, q runner) (none struct{}, err error) {
 		// This row is locked first: a sign-in and a code for the same user queue behind it
 		// or are seen by the statements below.
-		n, err := exec(ctx, q, `UPDATE users SET disabled = $1 WHERE id = $2`, disabled, userID)
-		if err != nil {
+		var was bool
+		if err := found("find user", q.QueryRowContext(ctx, `UPDATE users SET disabled = disabled WHERE id = $1 RETURNING disabled`, userID).Scan(&was)); err != nil {
 			return none, err
 		}
-		if n == 0 {
-			return none, ErrNotFound
+		if _, err := q.ExecContext(ctx, `UPDATE users SET disabled = $1 WHERE id = $2`, disabled, userID); err != nil {
+			return none, err
 		}
 		owner, err := losingAdmin(ctx, q, `WHERE u.id = $1`, userID)
 		if err != nil {
@@ -89,7 +89,8 @@ func (d *DB) setUserDisabled(ctx context.Context, a Actor, userID string, disabl
 				return none, err
 			}
 		}
-		return none, d.audit(ctx, q, a, action, "user:"+userID, nil)
+		state := map[bool]string{true: "disabled", false: "enabled"}
+		return none, d.audit(ctx, q, a, action, "user:"+userID, map[string]string{"before": state[was], "after": state[disabled]})
 	})
 	return err
 }
