@@ -2,6 +2,7 @@ package providers
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net/netip"
 	"syscall"
@@ -118,4 +119,14 @@ var addressClasses = []struct {
 	{netip.MustParsePrefix("3fff::/20"), nobody, "for documentation"},
 	{netip.MustParsePrefix("2000::/3"), anybody, ""},
 	// All other IPv6 is outside global unicast: link-local, site-local, multicast, mapped.
+}
+
+// Forbidden tells whether a request of NewClient's client was not made, or an answer not
+// followed, because of where it led: an address that may not be called, plain http, a host
+// that was not approved, a redirect.
+func Forbidden(err error) bool {
+	var blocked *blockedAddress
+	var status *statusError
+	return errors.As(err, &blocked) || errors.Is(err, errPlain) || errors.Is(err, errForeignHost) ||
+		errors.As(err, &status) && status.status >= 300 && status.status < 400
 }

@@ -66,7 +66,9 @@ type Status struct {
 	StartedAt *time.Time       `json:"started_at,omitempty"`
 	Revision  int64            `json:"revision"`
 	AppliedAt time.Time        `json:"applied_at"`
-	Blind     bool             `json:"blind,omitempty"` // this node cannot read the database
+	Newest    int64            `json:"newest,omitempty"` // the revision that the database has
+	Cause     string           `json:"cause,omitempty"`  // why this node does not run that one
+	Blind     bool             `json:"blind,omitempty"`  // this node cannot read the database
 	Counts    Counts           `json:"counts"`
 	Providers []ProviderHealth `json:"providers"`
 	Warnings  []Fault          `json:"warnings,omitempty"` // of the active revision

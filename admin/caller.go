@@ -1,0 +1,192 @@
+package admin
+
+import (
+	"cmp"
+	"context"
+	"net/http"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/handstamp/handstamp/admin/api"
+	"github.com/handstamp/handstamp/broker/directory"
+	"github.com/handstamp/handstamp/guard"
+	"github.com/handstamp/handstamp/storage"
+)
+
+// freshFor is how long after a sign-in a person may make sensitive changes (A12).
+const freshFor = 5 * time.Minute
+
+// caller is who makes a call, as the book has them now.
+type caller struct {
+	kind     string // one of the api.Kind… words
+	userID   string
+	subject  string
+	clientID string
+	name     string
+	email    string
+	role     string
+	scopes   []string
+	authTime time.Time // of a person
+	linkID   string
+	ends     time.Time // of a link's session
+}
+
+// id names the caller in the log and the audit.
+func (c *caller) id() string {
+	switch c.kind {
+	case api.KindShell:
+		return "shell"
+	case api.KindLink:
+		return "link:" + c.linkID
+	case api.KindMachine:
+		return c.clientID
+	}
+	return c.userID
+}
+
+func (c *caller) has(scope string) bool { return slices.Contains(c.scopes, scope) }
+
+// source is where the caller's changes come from, for the history.
+func (c *caller) source() string {
+	switch c.kind {
+	case api.KindShell:
+		return "shell"
+	case api.KindMachine:
+		return "api"
+	}
+	return "console"
+}
+
+// fresh tells whether the caller may make sensitive changes without signing in again. A
+// machine cannot, the shell need not, and a link was taken a few minutes ago.
+func (c *caller) fresh(now time.Time) bool {
+	return c.kind != api.KindPerson || !c.authTime.IsZero() && now.Sub(c.authTime) <= freshFor
+}
+
+var shellCaller = &caller{kind: api.KindShell, role: storage.RoleOwner, scopes: directory.AdminScopes(storage.RoleOwner)}
+
+// admit finds out who calls, and whether they may. Only an Authorization header is
+// looked at, never a cookie: no page of another site can call in somebody's name.
+func (s *Server) admit(c *call) error {
+	if c.route.need == public {
+		return nil
+	}
+	var err error
+	if c.who, err = s.caller(c); err != nil {
+		return err
+	}
+	c.rec.who = c.who
+	if c.route.need != anybody && !c.who.has(c.route.need) {
+		p := challenge(http.StatusForbidden, api.TooFewScopes, "insufficient_scope", "the caller does not have the scopes that this needs", c.route.need)
+		p.Scopes = []string{c.route.need}
+		return p
+	}
+	if c.route.fresh {
+		return c.mustBeFresh()
+	}
+	return nil
+}
+
+func (s *Server) caller(c *call) (*caller, error) {
+	if c.shell {
+		return shellCaller, nil
+	}
+	if raw, is := linkToken(c.gin.Request.Header); is {
+		return s.linkCaller(c.ctx(), raw)
+	}
+	token, refused := s.guard.Checker()(c.gin.Request)
+	if refused != nil {
+		return nil, unauthorized(refused)
+	}
+	if token.Machine() {
+		return s.machine(c.ctx(), token)
+	}
+	return s.person(c.ctx(), token)
+}
+
+// person is an administrator who signed in at the console's client. What they may do is
+// what the token says and their role still gives.
+func (s *Server) person(ctx context.Context, t *guard.Token) (*caller, error) {
+	if t.ClientID != directory.AdminClient {
+		return nil, stale("the token is of another app")
+	}
+	admins, err := s.db.Admins(ctx)
+	if err != nil {
+		return nil, err
+	}
+	who := &caller{kind: api.KindPerson, subject: t.Subject, clientID: t.ClientID, authTime: t.AuthTime}
+	for _, a := range admins { // owners come first
+		if a.UserSubject == t.Subject && !a.UserDisabled {
+			who.userID, who.name, who.email = a.UserID, a.Name, a.Email
+			who.role = cmp.Or(who.role, a.Role)
+		}
+	}
+	if who.role == "" {
+		return nil, stale("the person is no administrator (any more)")
+	}
+	live, err := s.signedIn(ctx, who.userID, t.SessionID)
+	if err != nil {
+		return nil, err
+	}
+	if !live {
+		return nil, stale("the person has signed out")
+	}
+	who.scopes = both(t.Scopes, directory.AdminScopes(who.role))
+	return who, nil
+}
+
+// signedIn tells whether a person's session still stands.
+func (s *Server) signedIn(ctx context.Context, userID, sid string) (bool, error) {
+	sessions, err := s.db.SessionsOf(ctx, userID)
+	if err != nil {
+		return false, err
+	}
+	return slices.ContainsFunc(sessions, func(one storage.Session) bool { return one.SID == sid }), nil
+}
+
+// machine is a client that acts for itself. What it may do is what the token says and
+// machine_scopes still give.
+func (s *Server) machine(ctx context.Context, t *guard.Token) (*caller, error) {
+	snap := s.snapshot()
+	client, known := snap.Client(t.ClientID)
+	if !known || snap.AdmitMachine(client) != nil {
+		return nil, stale("the client may not act for itself (any more)")
+	}
+	revoked, err := s.db.TokenRevoked(ctx, t.ID)
+	if err != nil {
+		return nil, err
+	}
+	if revoked {
+		return nil, stale("the token was revoked")
+	}
+	return &caller{kind: api.KindMachine, clientID: client.ID, name: client.Name, scopes: both(t.Scopes, client.MachineScopes)}, nil
+}
+
+// stale refuses a token that was good once.
+func stale(why string) error {
+	return challenge(http.StatusUnauthorized, api.BadToken, "invalid_token", why, "")
+}
+
+func both(a, b []string) []string {
+	out := []string{}
+	for _, one := range a {
+		if slices.Contains(b, one) {
+			out = append(out, one)
+		}
+	}
+	return out
+}
+
+// linkPrefix begins the token of an owner's link session; no JWT begins so.
+const linkPrefix = "hsal_"
+
+// linkToken finds the token of a link's session.
+func linkToken(h http.Header) (string, bool) {
+	values := h["Authorization"]
+	if len(values) != 1 {
+		return "", false
+	}
+	scheme, raw, _ := strings.Cut(values[0], " ")
+	return raw, strings.EqualFold(scheme, "Bearer") && strings.HasPrefix(raw, linkPrefix)
+}

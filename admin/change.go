@@ -1,0 +1,277 @@
+package admin
+
+import (
+	"errors"
+	"net/http"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/handstamp/handstamp/admin/api"
+	"github.com/handstamp/handstamp/broker/directory"
+	"github.com/handstamp/handstamp/broker/mapping"
+	"github.com/handstamp/handstamp/broker/policy"
+	"github.com/handstamp/handstamp/broker/revision"
+)
+
+// Every change of the directory takes one way: a copy of the active document is edited,
+// and the book judges and applies the whole.
+
+// mostEffects is how many people a plan tells one by one.
+const mostEffects = 200
+
+// draft is a document to become the active one.
+type draft struct {
+	base    int64
+	doc     directory.Document
+	drawn   []api.DrawnSecret
+	created string // the address of what is new, for Location
+	back    int64  // roll back to this revision instead
+}
+
+// draft copies the active document, as far as edits reach, after If-Match was compared.
+func (c *call) draft() (*draft, error) {
+	now := c.server.book.Current()
+	if err := c.matches(now.Number); err != nil {
+		return nil, err
+	}
+	return draftOf(now), nil
+}
+
+func draftOf(now *revision.Active) *draft {
+	d := now.Document
+	d.Providers, d.Clients, d.Resources, d.Rules = slices.Clone(d.Providers), slices.Clone(d.Clients), slices.Clone(d.Resources), slices.Clone(d.Rules)
+	return &draft{base: now.Number, doc: d}
+}
+
+// matches compares If-Match with the active revision (RFC 9110 §13.1.1, RFC 6585 §3). A
+// plan may go without.
+func (c *call) matches(active int64) error {
+	values := c.gin.Request.Header["If-Match"]
+	if len(values) == 0 {
+		if c.flag("plan") || c.route.method == http.MethodGet || c.route.path == "/plans" {
+			return nil
+		}
+		return problem(http.StatusPreconditionRequired, api.NoIfMatch, "send the ETag of what you read, so that nobody's change is lost")
+	}
+	tag, quoted := strings.CutPrefix(values[0], `"`)
+	tag, closed := strings.CutSuffix(tag, `"`)
+	n, err := strconv.ParseInt(tag, 10, 64)
+	if len(values) > 1 || !quoted || !closed || err != nil || n < 0 || strconv.FormatInt(n, 10) != tag {
+		return badRequest(`If-Match is one revision in quotes, such as "7"`)
+	}
+	if n != active {
+		p := problem(http.StatusPreconditionFailed, api.Conflict, "read it again, and make the change on what is there now")
+		p.Revision = active
+		return p
+	}
+	return nil
+}
+
+// apply plans a draft or makes it the active directory, and answers.
+func (c *call) apply(d *draft) error {
+	change := revision.Change{Base: d.base, Document: d.doc, Rollback: d.back, Actor: c.actor(), Reason: c.reason(), Source: c.who.source(),
+		Shell: c.shell, Force: c.flag("force"), CanOwn: c.who.has(directory.WriteOwners)}
+	if d.back != 0 {
+		change.Document, change.Source = directory.Document{}, ""
+	}
+	book := c.server.book
+	if c.flag("plan") {
+		plan, err := book.Plan(c.ctx(), change)
+		return c.tellPlan(plan, err)
+	}
+	if !c.who.fresh(c.server.now()) { // then no sensitive change
+		plan, err := book.Plan(c.ctx(), change)
+		if err != nil {
+			return withPlan(c.server.explainError(err), plan)
+		}
+		if plan.Sensitive || plan.NeedsOwner {
+			return withPlan(c.server.explainError(c.mustBeFresh()), plan)
+		}
+	}
+	active, plan, err := book.Apply(c.ctx(), change)
+	if err != nil {
+		return withPlan(c.server.explainError(err), plan)
+	}
+	c.gin.Header("ETag", api.ETag(active.Number))
+	status := http.StatusOK
+	if d.created != "" {
+		c.gin.Header("Location", api.Base+d.created)
+		status = http.StatusCreated
+	}
+	return c.json(status, api.Applied{Revision: active.Number, Plan: tellPlan(plan), Secrets: d.drawn})
+}
+
+// withPlan adds what the change would have done to its refusal.
+func withPlan(r *refusal, plan *revision.Plan) error {
+	if plan != nil {
+		r.Plan = tellPlan(plan)
+	}
+	return r
+}
+
+// tellPlan answers with a plan. What is wrong with the document is part of it, not a
+// failure to plan.
+func (c *call) tellPlan(plan *revision.Plan, err error) error {
+	var wrong *revision.Invalid
+	if err != nil && (plan == nil || !errors.As(err, &wrong) && !errors.Is(err, revision.ErrLocksOut) && !errors.Is(err, revision.ErrNeedsOwner)) {
+		return err
+	}
+	return c.json(http.StatusOK, tellPlan(plan))
+}
+
+func tellPlan(p *revision.Plan) *api.Plan {
+	out := &api.Plan{Base: p.Base, Changes: p.Changes, Effects: p.Effects, Replayed: p.Replayed, Affected: p.Affected,
+		Warnings: tellFaults(p.Warnings), Problems: tellFaults(p.Problems), LocksOut: p.LocksOut, NeedsOwner: p.NeedsOwner, Sensitive: p.Sensitive}
+	if out.Changes == nil {
+		out.Changes = []directory.Change{}
+	}
+	if out.Effects == nil {
+		out.Effects = []policy.Effect{}
+	}
+	if len(out.Effects) > mostEffects {
+		out.Effects = out.Effects[:mostEffects]
+	}
+	return out
+}
+
+// plan tells what a document, or some edits of the active one, would do.
+func (s *Server) plan(c *call) error {
+	in, err := body[api.PlanRequest](c)
+	if err != nil {
+		return err
+	}
+	d := draftOf(s.book.Current())
+	if in.Document != nil {
+		if len(in.Edits) > 0 {
+			return badRequest("say document or edits")
+		}
+		d.doc = *in.Document
+	}
+	for i, e := range in.Edits {
+		if err := d.edit(e); err != nil {
+			var r *refusal
+			if errors.As(err, &r) && r.Detail != "" {
+				r.Detail = "edits[" + strconv.Itoa(i) + "]: " + r.Detail
+			}
+			return err
+		}
+	}
+	change := revision.Change{Base: d.base, Document: d.doc, Actor: c.actor(), Source: c.who.source(), Shell: c.shell, CanOwn: c.who.has(directory.WriteOwners)}
+	plan, err := s.book.Plan(c.ctx(), change)
+	return c.tellPlan(plan, err)
+}
+
+// edit makes one change of a plan's.
+func (d *draft) edit(e api.Edit) error {
+	given := 0
+	for _, is := range []bool{e.Provider != nil, e.Client != nil, e.Resource != nil, e.Rule != nil} {
+		if is {
+			given++
+		}
+	}
+	if want := map[string]int{"put": 1, "delete": 0}; e.Op != "put" && e.Op != "delete" || given != want[e.Op] {
+		return badRequest("op is put, with one thing to put, or delete")
+	}
+	if e.Op == "delete" && e.ID == "" {
+		return badRequest("id says what to delete")
+	}
+	switch {
+	case e.Kind == directory.KindProvider && (e.Op == "delete" || e.Provider != nil):
+		return d.setProvider(e.ID, e.Provider)
+	case e.Kind == directory.KindClient && (e.Op == "delete" || e.Client != nil):
+		return d.setClient(e.ID, e.Client)
+	case e.Kind == directory.KindResource && (e.Op == "delete" || e.Resource != nil):
+		return d.setResource(e.ID, e.Resource)
+	case e.Kind == directory.KindRule && (e.Op == "delete" || e.Rule != nil):
+		return d.setRule(e.ID, e.Rule, e.Before)
+	}
+	return badRequest("kind is provider, client, resource or rule, and what is put is of that kind")
+}
+
+// set replaces, adds ("") or removes (nil) one element of a list.
+func set[T any](list []T, noun, id string, v *T, name func(*T) string) ([]T, error) {
+	find := func(id string) int { return slices.IndexFunc(list, func(one T) bool { return name(&one) == id }) }
+	at := find(id)
+	if id != "" && at < 0 {
+		return nil, notFound("there is no %s %.100q", noun, id)
+	}
+	if v == nil {
+		return slices.Delete(list, at, at+1), nil
+	}
+	if other := find(name(v)); other >= 0 && other != at {
+		return nil, conflict("there is a %s %.100q already", noun, name(v))
+	}
+	if id == "" {
+		return append(list, *v), nil
+	}
+	list[at] = *v
+	return list, nil
+}
+
+func slugOf(p *directory.Provider) string     { return p.Slug }
+func idOf(cl *directory.Client) string        { return cl.ID }
+func audienceOf(r *directory.Resource) string { return r.ID }
+func nameOf(r *mapping.Rule) string           { return r.Name }
+
+// setProvider changes a provider. A secret that is left out stays as it is.
+func (d *draft) setProvider(slug string, p *directory.Provider) (err error) {
+	if p != nil && slug != "" {
+		if p.Slug == "" {
+			p.Slug = slug
+		}
+		if p.Slug != slug {
+			return invalid("a provider's slug cannot be changed: people are known by it. Add another provider")
+		}
+		if i := slices.IndexFunc(d.doc.Providers, func(one directory.Provider) bool { return one.Slug == slug }); i >= 0 &&
+			p.ClientSecretSource == "" && p.ClientSecret == "" && p.AuthMethod != directory.AuthNone {
+			p.ClientSecretSource = d.doc.Providers[i].ClientSecretSource
+		}
+	}
+	d.doc.Providers, err = set(d.doc.Providers, "provider", slug, p, slugOf)
+	return err
+}
+
+// setClient changes a client. Secrets that are left out stay as they are.
+func (d *draft) setClient(id string, cl *directory.Client) (err error) {
+	if cl != nil && id != "" {
+		if cl.ID == "" {
+			cl.ID = id
+		}
+		if cl.ID != id {
+			return invalid("a client's id cannot be changed: the app is known by it. Add another client")
+		}
+		if i := slices.IndexFunc(d.doc.Clients, func(one directory.Client) bool { return one.ID == id }); i >= 0 &&
+			len(cl.SecretSources) == 0 && len(cl.Secrets) == 0 && !cl.Public && cl.JWKS == "" && cl.JWKSURI == "" {
+			cl.SecretSources = slices.Clone(d.doc.Clients[i].SecretSources)
+		}
+	}
+	d.doc.Clients, err = set(d.doc.Clients, "client", id, cl, idOf)
+	return err
+}
+
+func (d *draft) setResource(id string, r *directory.Resource) (err error) {
+	if r != nil && id != "" && r.ID == "" {
+		r.ID = id
+	}
+	d.doc.Resources, err = set(d.doc.Resources, "resource", id, r, audienceOf)
+	return err
+}
+
+// setRule changes a rule; it stands before another, where one is named.
+func (d *draft) setRule(name string, r *mapping.Rule, before string) (err error) {
+	if r != nil && name != "" && r.Name == "" {
+		r.Name = name
+	}
+	if d.doc.Rules, err = set(d.doc.Rules, "rule", name, r, nameOf); err != nil || r == nil || before == "" {
+		return err
+	}
+	at := slices.IndexFunc(d.doc.Rules, func(one mapping.Rule) bool { return one.Name == r.Name })
+	moved := slices.Delete(d.doc.Rules, at, at+1)
+	to := slices.IndexFunc(moved, func(one mapping.Rule) bool { return one.Name == before })
+	if to < 0 {
+		return invalid("there is no rule %.100q to stand before", before)
+	}
+	d.doc.Rules = slices.Insert(moved, to, *r)
+	return nil
+}

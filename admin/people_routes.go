@@ -1,0 +1,4 @@
+package admin
+
+// peopleRoutes are those of people, logins, administrators and the audit.
+func peopleRoutes() []route { return nil }

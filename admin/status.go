@@ -1,0 +1,83 @@
+package admin
+
+import (
+	"context"
+	"net/http"
+	"time"
+
+	"github.com/handstamp/handstamp/admin/api"
+)
+
+// me tells who calls, and what they may do.
+func (s *Server) me(c *call) error {
+	out := api.Me{Kind: c.who.kind, Subject: c.who.subject, ClientID: c.who.clientID, Name: c.who.name, Email: c.who.email, Role: c.who.role, Scopes: c.who.scopes}
+	if c.who.kind == api.KindPerson {
+		out.AuthTime = ptr(c.who.authTime)
+		out.ReauthAfter = ptr(c.who.authTime.Add(freshFor))
+	}
+	out.LinkExpiresAt = ptr(c.who.ends)
+	return c.json(http.StatusOK, out)
+}
+
+// status tells how the broker does, from memory.
+func (s *Server) status(c *call) error {
+	now, state := s.book.Current(), s.book.State()
+	d := now.Document
+	out := api.Status{Issuer: s.issuer, Version: s.version, Now: s.now().UTC(), StartedAt: ptr(s.started), Revision: now.Number, AppliedAt: now.At.UTC(), Blind: state.Blind,
+		Newest: state.Newest, Cause: state.Cause,
+		Counts:    api.Counts{Providers: len(d.Providers), Clients: len(d.Clients), Resources: len(d.Resources), Rules: len(d.Rules)},
+		Providers: []api.ProviderHealth{}}
+	for i := range d.Providers {
+		out.Providers = append(out.Providers, healthOf(now, &d.Providers[i]))
+	}
+	return c.tagged(now, out)
+}
+
+// ptr is a time in UTC for JSON; nil where there is none.
+func ptr(t time.Time) *time.Time {
+	if t.IsZero() {
+		return nil
+	}
+	t = t.UTC()
+	return &t
+}
+
+// keys lists the signing keys; their private halves stay sealed.
+func (s *Server) keys(c *call) error {
+	page, err := s.readKeys(c.ctx())
+	if err != nil {
+		return err
+	}
+	return c.json(http.StatusOK, page)
+}
+
+func (s *Server) readKeys(ctx context.Context) (*api.Page[api.SigningKey], error) {
+	keys, _, err := s.db.Keys(ctx)
+	if err != nil {
+		return nil, err
+	}
+	page := &api.Page[api.SigningKey]{Items: []api.SigningKey{}}
+	for _, k := range keys {
+		page.Items = append(page.Items, api.SigningKey{ID: k.ID, Alg: k.Alg, State: k.State, CreatedAt: k.CreatedAt.UTC(), ActiveAt: ptr(k.ActiveAt), RetireAt: ptr(k.RetireAt), GoneAt: ptr(k.GoneAt)})
+	}
+	return page, nil
+}
+
+// rotateKeys moves signing keys on.
+func (s *Server) rotateKeys(c *call) error {
+	in, err := optional[api.RotateRequest](c)
+	if err != nil {
+		return err
+	}
+	if s.options.Rotate == nil {
+		return invalid("this server cannot change its keys")
+	}
+	if err := s.options.Rotate(c.ctx(), c.actor(), in.Alg, in.Now); err != nil {
+		return err
+	}
+	page, err := s.readKeys(c.ctx())
+	if err != nil {
+		return err
+	}
+	return c.json(http.StatusOK, page)
+}
