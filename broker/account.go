@@ -30,6 +30,8 @@ func (b *Broker) account(c *gin.Context) error {
 		return err
 	case s == nil:
 		return b.signInToAccount(c, v)
+	case c.Query("again") != "" && !b.young(s):
+		return b.signInAgain(c, v, s)
 	}
 	id, _ := b.jar.SessionID(c.Request)
 	view, err := b.whatIsTheirs(c.Request.Context(), v, s)
@@ -84,6 +86,16 @@ func (b *Broker) signInToAccount(c *gin.Context, v *visit) error {
 	return b.choose(c, v, allowed)
 }
 
+// signInAgain has the person recognised anew by the provider that they came with.
+func (b *Broker) signInAgain(c *gin.Context, v *visit, s *storage.Session) error {
+	p, ok := v.dir.ProviderByID(s.ProviderID)
+	if !ok {
+		return b.signInToAccount(c, v)
+	}
+	v.request.Prompt = []string{"login"}
+	return b.toUpstream(c, v, p)
+}
+
 // accountLink is link for a visit of our own: only the provider can be chosen.
 func (b *Broker) accountLink(changes ...string) string {
 	to := b.path("/account")
@@ -118,7 +130,11 @@ func (b *Broker) whatIsTheirs(ctx context.Context, v *visit, s *storage.Session)
 	}
 	for _, i := range identities {
 		email, _ := i.Claims["email"].(string)
-		view.Identities = append(view.Identities, page.AccountIdentity{Provider: v.titleByID(i.ProviderID), Email: email, Since: i.CreatedAt, LastUsed: i.ClaimsAt})
+		view.Identities = append(view.Identities, page.AccountIdentity{Provider: v.titleByID(i.ProviderID), Email: email, Since: i.CreatedAt, LastUsed: i.ClaimsAt,
+			ProviderID: i.ProviderID, Subject: i.Subject, Removable: len(identities) > 1})
+	}
+	for _, p := range v.linkable() {
+		view.Linkable = append(view.Linkable, page.AccountProvider{Slug: p.Slug, Title: titleOf(p)})
 	}
 	sessions, err := b.db.SessionsOf(ctx, s.UserID)
 	if err != nil {

@@ -14,10 +14,13 @@ import (
 
 // ended are the sentences of the account page after something ended.
 var ended = map[string]string{
-	"session": "That session has ended.",
-	"others":  "All other sessions have ended.",
-	"app":     "The app has no access any more. What it was given stops working within minutes.",
-	"consent": "That is forgotten. The app will ask you the next time.",
+	"session":  "That session has ended.",
+	"others":   "All other sessions have ended.",
+	"app":      "The app has no access any more. What it was given stops working within minutes.",
+	"consent":  "That is forgotten. The app will ask you the next time.",
+	"join":     "You can sign in with it from now on.",
+	"already":  "You can sign in with that already.",
+	"identity": "You cannot sign in with that any more.",
 }
 
 // endAtAccount ends something of the person's own: a POST from our own page with the
@@ -41,6 +44,14 @@ func (b *Broker) endAtAccount(c *gin.Context) error {
 	id, _ := b.jar.SessionID(c.Request)
 	if subtle.ConstantTimeCompare([]byte(form.Get("token")), []byte(session.FormToken("account", id))) != 1 {
 		return refuse(http.StatusForbidden, "This page is older than your sign-in. Nothing has changed.", reason("account form without its token"))
+	}
+	switch form.Get("end") {
+	case "link":
+		return b.startLink(c, s, form)
+	case "join":
+		return b.acceptLink(c, s, form)
+	case "identity":
+		return b.unlink(c, s, form)
 	}
 	if err := b.end(c, s, form); err != nil {
 		return err

@@ -20,6 +20,9 @@ import (
 // stores what upstream said, begins the session and, where no consent is needed,
 // makes the code.
 func (b *Broker) signIn(c *gin.Context, v *visit, p *directory.Provider, tx *session.Transaction, id *providers.Identity) error {
+	if v.request.Place == oauth.PlaceLink {
+		return b.offerLink(c, v, p, tx, id)
+	}
 	who, err := b.recognise(c.Request.Context(), v, p, id)
 	if err != nil {
 		return err
@@ -48,6 +51,9 @@ func (b *Broker) signIn(c *gin.Context, v *visit, p *directory.Provider, tx *ses
 	in := storage.SignIn{StateHash: oauth.Hash("state", tx.State), StateExpires: time.Unix(tx.Created, 0).Add(2 * b.life.Transaction),
 		ProviderID: p.InternalID, Issuer: id.Issuer, Subject: id.Subject, Claims: id.Claims, Create: v.makesUsers(p), NewSubject: who.User.Subject,
 		Name: who.User.Name, Email: who.User.Email, EmailVerified: who.User.EmailVerified, PasswordSince: id.PasswordSince, Session: s}
+	if who.Joins {
+		in.JoinUser = who.User.ID
+	}
 	if old, ok := b.jar.SessionID(c.Request); ok {
 		in.EndSession = session.HashID(old)
 	}
@@ -91,6 +97,11 @@ func (b *Broker) issued(c *gin.Context, g *storage.NewGrant, v *visit) {
 func (b *Broker) recognise(ctx context.Context, v *visit, p *directory.Provider, id *providers.Identity) (*grant.Subject, error) {
 	who := &grant.Subject{Provider: p, Claims: id.Claims}
 	user, _, err := b.db.FindIdentity(ctx, p.InternalID, id.Subject)
+	if errors.Is(err, storage.ErrNotFound) && p.Linking == directory.LinkingEmail {
+		if user, err = b.ownerOfAddress(ctx, v, p, id); err == nil {
+			who.Joins = true
+		}
+	}
 	switch {
 	case errors.Is(err, storage.ErrNotFound) && v.client.ID == directory.AdminClient:
 		return nil, backRefusal(v.request, directory.NotAnAdministrator())
@@ -152,7 +163,7 @@ func signInFailed(r *oauth.AuthRequest, err error) error {
 		return replayed(400, notYours, err)
 	case errors.Is(err, storage.ErrNoUser), errors.Is(err, storage.ErrDisabled):
 		return back(r, oauth.E(oauth.AccessDenied, "this account may not sign in").Because(err))
-	case errors.Is(err, storage.ErrPasswordChanged):
+	case errors.Is(err, storage.ErrPasswordChanged), errors.Is(err, storage.ErrConflict):
 		return back(r, oauth.E(oauth.LoginRequired, "please sign in again").Because(err))
 	}
 	return unavailable(err)

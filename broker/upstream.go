@@ -24,8 +24,7 @@ func (b *Broker) toUpstream(c *gin.Context, v *visit, p *directory.Provider) err
 	if !ok {
 		return back(v.request, oauth.E(oauth.ServerError, "this provider is not running"))
 	}
-	tx := &session.Transaction{Stage: session.Upstream, Provider: p.Slug, ProviderID: p.InternalID, State: oauth.NewSecret(), Nonce: oauth.NewSecret(),
-		Verifier: oauth.NewSecret(), Prompt: b.promptUpstream(c, v), Hint: v.hint, Created: b.now().Unix(), Request: *v.request}
+	tx := b.newAttempt(c, v, p)
 	t.step(b.now(), storage.StepSent, "")
 	b.carry(c, tx)
 	step, err := upstream.Begin(c.Request.Context(), b.attempt(p, tx))
@@ -39,14 +38,24 @@ func (b *Broker) toUpstream(c *gin.Context, v *visit, p *directory.Provider) err
 		return back(v.request, oauth.E(oauth.InvalidRequest, "the request is too large").Because(err))
 	}
 	if step.Post != nil {
-		form := page.FormPost{Action: step.Post.URL}
-		for name, value := range step.Post.Fields {
-			form.Fields = append(form.Fields, page.Field{Name: name, Value: value})
-		}
-		return b.speak(c).FormPost(c.Writer, form)
+		return b.speak(c).FormPost(c.Writer, postForm(step.Post))
 	}
 	redirect(c, step.Redirect)
 	return nil
+}
+
+// newAttempt draws the secrets of one attempt at one provider.
+func (b *Broker) newAttempt(c *gin.Context, v *visit, p *directory.Provider) *session.Transaction {
+	return &session.Transaction{Stage: session.Upstream, Provider: p.Slug, ProviderID: p.InternalID, State: oauth.NewSecret(), Nonce: oauth.NewSecret(),
+		Verifier: oauth.NewSecret(), Prompt: b.promptUpstream(c, v), Hint: v.hint, Created: b.now().Unix(), Request: *v.request}
+}
+
+func postForm(post *providers.Post) page.FormPost {
+	form := page.FormPost{Action: post.URL}
+	for name, value := range post.Fields {
+		form.Fields = append(form.Fields, page.Field{Name: name, Value: value})
+	}
+	return form
 }
 
 // promptUpstream says what the provider is asked to do: sign the person in anew when

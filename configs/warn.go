@@ -39,6 +39,9 @@ func (v *validator) warnings() []Problem {
 		if p.TrustEmail == directory.TrustAlways {
 			v.problem(at+"trust_email", "own_domains with email_domains", "every address that %s calls verified counts as verified, whoever owns its domain", p.Slug)
 		}
+		if p.Linking == directory.LinkingEmail {
+			v.problem(at+"linking", "account, where people add it themselves", "whoever %s says owns an address of its domains gets the account that has this address", p.Slug)
+		}
 		if p.AllowPrivateNetwork {
 			v.problem(at+"allow_private_network", "", "%s may be in a private network: its discovery may point into it", p.Slug)
 		}

@@ -18,6 +18,7 @@ var sealedColumns = []struct{ table, column, key, where string }{
 	{"book_keys", "secret", `name`, `name = $1`},
 	{"directory_secrets", "secret", `fingerprint`, `fingerprint = $1`},
 	{"logins", "claims", `reference`, `reference = $1`},
+	{"link_offers", "claims", `hash`, `hash = $1`},
 }
 
 // proveSealingKeys opens the proof of every key that something here is sealed with.

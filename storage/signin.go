@@ -15,6 +15,7 @@ type SignIn struct {
 	Claims                      map[string]any
 	Create                      bool   // sign-up is allowed
 	NewSubject                  string // random, for a user made now
+	JoinUser                    string // the account that an unknown identity is to be added to, because of its address; or ""
 	Name, Email                 string
 	EmailVerified               bool
 	PasswordSince               time.Time // the Account.ChangedAt under which a password was checked, or zero
@@ -31,6 +32,7 @@ type SignIn struct {
 // ErrNoUser: unknown, and sign-up is not allowed. ErrDisabled: known and disabled.
 // Neither signs anyone in; only the latter leaves a trace, as only it is bounded.
 // ErrPasswordChanged: the password that was checked is not the account's any more.
+// ErrConflict: the account to join is not what it was when it was looked at.
 func (d *DB) SignIn(ctx context.Context, a Actor, in SignIn) (*Session, error) {
 	if err := in.check(); err != nil {
 		return nil, err
@@ -39,7 +41,7 @@ func (d *DB) SignIn(ctx context.Context, a Actor, in SignIn) (*Session, error) {
 	if err != nil {
 		return nil, fmt.Errorf("sign in: %w", err)
 	}
-	if in.EndSession != nil {
+	if in.EndSession != nil || in.JoinUser != "" {
 		defer d.wake()
 	}
 	return write(ctx, d, "sign in", func(ctx context.Context, q runner) (*Session, error) {
@@ -116,6 +118,8 @@ func (d *DB) recognise(ctx context.Context, q runner, a Actor, in SignIn, sealed
 			return d.refreshUser(ctx, q, in, userID, sealed)
 		case !errors.Is(err, ErrNotFound):
 			return nil, err
+		case in.JoinUser != "":
+			return d.join(ctx, q, a, in)
 		case !in.Create:
 			return nil, ErrNoUser
 		case !first: // the winner's row came and went: a deletion in between

@@ -32,6 +32,7 @@ func (d *DB) Sweep(ctx context.Context) (int64, error) {
 		{"revoked tokens", `SELECT hash FROM revoked_tokens WHERE expires_at < $1 LIMIT $2`,
 			`DELETE FROM revoked_tokens WHERE hash = $1 AND expires_at < $2`, old},
 		{"invitations", `SELECT hash FROM invitations WHERE expires_at < $1 LIMIT $2`, `DELETE FROM invitations WHERE hash = $1 AND expires_at < $2`, old},
+		{"link offers", `SELECT hash FROM link_offers WHERE expires_at < $1 LIMIT $2`, `DELETE FROM link_offers WHERE hash = $1 AND expires_at < $2`, now},
 		{"guesses", `SELECT key FROM guesses WHERE expires_at < $1 LIMIT $2`, `DELETE FROM guesses WHERE key = $1 AND expires_at < $2`, now},
 		{"settled notices", `SELECT id FROM logout_outbox WHERE settled_at <> 0 AND settled_at < $1 LIMIT $2`,
 			`DELETE FROM logout_outbox WHERE id = $1 AND settled_at <> 0 AND settled_at < $2`, now - noticesKept.Microseconds()},

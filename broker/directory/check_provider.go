@@ -159,6 +159,14 @@ func (c *compiler) providerRequest(p *Provider, at report) {
 
 func (c *compiler) providerPolicy(p *Provider, at report) {
 	at.oneOf("trust_email", &p.TrustEmail, TrustOwnDomains, TrustAlways, TrustNever)
+	at.oneOf("linking", &p.Linking, LinkingNone, LinkingAccount, LinkingEmail)
+	switch {
+	case p.Linking != LinkingEmail:
+	case len(p.EmailDomains) == 0:
+		at.at("linking").say("by address a person is joined only where the provider is the authority of the domain", "name its domains in email_domains, or say linking: account")
+	case p.TrustEmail == TrustNever:
+		at.at("linking").say("with trust_email never, no address of this provider counts", "say linking: account")
+	}
 	at.oneOf("signup", &p.Signup, SignupAutomatic, SignupExisting)
 	at.notEmpty("allowed_domains", p.AllowedDomains, "every domain")
 	domains(at, "email_domains", p.EmailDomains)

@@ -43,6 +43,7 @@ type Provider struct {
 	TrustEmail     string   `yaml:"trust_email" json:"trust_email,omitzero"`         // own_domains, always, never
 	EmailDomains   []string `yaml:"email_domains" json:"email_domains,omitzero"`     // the domains it is authoritative for
 	AllowedDomains []string `yaml:"allowed_domains" json:"allowed_domains,omitzero"` // only verified addresses of these come in
+	Linking        string   `yaml:"linking" json:"linking,omitzero"`                 // none, account: a person may add it to their account; email: also joined by address
 	Signup         string   `yaml:"signup" json:"signup,omitzero"`                   // automatic: a first login makes the user; existing: it does not
 
 	MinPassword         int      `yaml:"min_password" json:"min_password,omitzero"`         // local: characters of a new password at least; 0: the default
@@ -149,6 +150,21 @@ func (p *Provider) Settings() providers.Settings {
 		EndpointHosts: p.EndpointHosts, UpstreamLogout: p.UpstreamLogout, MinPassword: p.MinPassword}
 }
 
+// Links tells whether a person may add this provider to an account that they have.
+func (p *Provider) Links() bool { return p.Linking == LinkingAccount || p.Linking == LinkingEmail }
+
+// OwnsAddress tells whether these claims of this provider prove an address: it says the
+// JSON boolean true, and the settings name it as the authority of that very domain. It
+// is stricter than what makes an address count as verified (trust_email): an account
+// is at stake (L05).
+func (p *Provider) OwnsAddress(address string, claims map[string]any) bool {
+	said, isText := claims["email"].(string)
+	verified, isBool := claims["email_verified"].(bool)
+	domain, ok := emailDomain(address)
+	return isText && isBool && verified && ok && p.TrustEmail != TrustNever && lower(said) == lower(address) &&
+		slices.ContainsFunc(p.EmailDomains, func(d string) bool { return lower(d) == domain })
+}
+
 // MakesUsers tells whether a first login through this provider makes a local user.
 func (p *Provider) MakesUsers() bool { return p.Signup != SignupExisting }
 
@@ -171,6 +187,10 @@ const (
 	TrustOwnDomains = "own_domains"
 	TrustAlways     = "always"
 	TrustNever      = "never"
+
+	LinkingNone    = "none"
+	LinkingAccount = "account"
+	LinkingEmail   = "email"
 
 	SignupAutomatic = "automatic"
 	SignupExisting  = "existing"

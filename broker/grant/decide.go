@@ -19,6 +19,7 @@ import (
 type Subject struct {
 	User     storage.User
 	New      bool // no row yet: this is the first login
+	Joins    bool // the identity is new, and joins the account of User
 	Provider *directory.Provider
 	Claims   map[string]any // everything upstream said
 	ClaimsAt time.Time      // when upstream said it; zero while the answer is not stored yet

@@ -54,6 +54,9 @@ type AuthRequest struct {
 // is the broker's own: it has neither client nor redirect URI.
 const PlaceAccount = "account"
 
+// PlaceLink is the Place of a person who adds a second way to sign in to their account.
+const PlaceLink = "link"
+
 // ParseClientAndRedirect reads the two values that decide whether anything may
 // be redirected at all. Its errors are for a page, never for a redirect
 // (RFC 6749 §4.1.2.1).

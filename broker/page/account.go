@@ -18,12 +18,19 @@ type Account struct {
 	Action      string // where the forms post to
 	Token       string // hidden field "token"
 	SignOutHref string
+	Linkable    []AccountProvider // what the person may add as a way to sign in
 }
+
+// AccountProvider is a provider that a person may add.
+type AccountProvider struct{ Slug, Title string }
 
 // AccountIdentity is the person as one provider knows them.
 type AccountIdentity struct {
 	Provider, Email string
 	Since, LastUsed time.Time
+
+	ProviderID, Subject string // hidden fields "provider" and "subject"
+	Removable           bool
 }
 
 // AccountSession is one browser in which the person is signed in.
@@ -69,6 +76,11 @@ func (p *Pages) Account(w http.ResponseWriter, v Account) error {
 	type identity struct {
 		Provider, Email string
 		Since, Last     moment
+		Form            *accountForm // nil for the last one
+	}
+	type adding struct {
+		Title string
+		Form  accountForm
 	}
 	type row struct {
 		Here         bool
@@ -98,6 +110,7 @@ func (p *Pages) Account(w http.ResponseWriter, v Account) error {
 	var out struct {
 		Person, Notice string
 		Identities     []identity
+		Add            []adding
 		Sessions       []row
 		MoreSessions   int
 		Others         *accountForm // nil where there are none
@@ -107,7 +120,14 @@ func (p *Pages) Account(w http.ResponseWriter, v Account) error {
 	}
 	out.Person, out.Notice, out.SignOut = words(v.Person), prose(p.Say(v.Notice)), walkLink(v.SignOutHref)
 	for _, i := range v.Identities {
-		out.Identities = append(out.Identities, identity{words(i.Provider), words(i.Email), moment(i.Since), moment(i.LastUsed)})
+		line := identity{words(i.Provider), words(i.Email), moment(i.Since), moment(i.LastUsed), nil}
+		if i.Removable {
+			line.Form = form.to("identity", "provider", i.ProviderID, "subject", i.Subject)
+		}
+		out.Identities = append(out.Identities, line)
+	}
+	for _, l := range v.Linkable {
+		out.Add = append(out.Add, adding{words(l.Title), *form.to("link", "provider", l.Slug)})
 	}
 	for _, s := range v.Sessions {
 		if !s.Here {

@@ -41,7 +41,7 @@ func TestS08_ThePolicyOfEveryPageAllowsWhatItShowsAndNothingElse(t *testing.T) {
 		"continue": "'self' https://acme.example https://desk.example", "consent": "'self' https://acme.example https://desk.example",
 		"ask": "'self' https://acme.example https://desk.example", "invited": "'self' https://acme.example", "done": "'self' https://acme.example",
 		"signout": "'self' https://acme.example https://desk.example", "signedout": "'self' https://acme.example https://desk.example",
-		"account": "'self' https://acme.example",
+		"account": "'self' https://acme.example", "linkaway": "'self' https://acme.example", "signinfirst": "'self' https://acme.example", "linkconfirm": "'self' https://acme.example",
 	}
 	p := pages(t)
 	for _, s := range samples() {

@@ -56,6 +56,10 @@ func samples() []sample {
 		{name: "done", status: 200, forms: "'none'", view: Done{Title: "Your password is set", Sentence: "You can sign in with it now. This page may be closed."}},
 		{name: "confirm", status: 400, bare: true, ids: []string{"answer", "continue", "reference", "code"}, view: ConfirmRedirect{App: "Items Desk", Host: "desk.example",
 			Href: "https://desk.example/callback", Fields: []Field{{"error", "login_required"}, {"state", "st&te"}}, Code: "login_required", Reference: "7KQ2-M4XN"}},
+		{name: "linkaway", status: 200, forms: "'none'", ids: []string{"continue", "cancel"}, view: LinkAway{Provider: "Okta", Href: "https://acme.okta.example/authorize?a=b&c=d", CancelHref: "/account"}},
+		{name: "signinfirst", status: 200, forms: "'none'", ids: []string{"continue", "cancel"}, view: LinkAway{Provider: "Okta", SignInDue: true, Href: "/account?again=1", CancelHref: "/account"}},
+		{name: "linkconfirm", status: 200, forms: "'self'", ids: []string{"join", "cancel"}, view: LinkConfirm{Person: "Alice Example (alice@acme.example)", Provider: "Okta", Identity: "A. Example (alice@okta.example)",
+			Action: "/account", Token: "token-1", Offer: "offer-1", CancelHref: "/account"}},
 		{name: "account", status: 200, forms: "'self'", ids: []string{"identities", "sessions", "apps", "consents", "end-others", "sign-out", "notice"}, view: accountSample()},
 		{name: "formpost", status: 200, bare: true, script: true, ids: []string{"answer", "continue"}, view: FormPost{Action: "https://desk.example/callback?tenant=a&b=c",
 			Fields: []Field{{"code", "c0de"}, {"state", "st&te"}, {"iss", "https://login.example"}}}},
@@ -65,7 +69,9 @@ func samples() []sample {
 func accountSample() Account {
 	at := time.Date(2026, 11, 24, 9, 30, 0, 0, time.UTC)
 	return Account{Person: "Alice Example (alice@acme.example)", Notice: "That session has ended.", Action: "/account", Token: "token-1", SignOutHref: "/logout",
-		Identities: []AccountIdentity{{"Google", "alice@acme.example", at.AddDate(-1, 0, 0), at}, {"Okta", "", at.AddDate(0, -1, 0), at.AddDate(0, 0, -3)}},
+		Identities: []AccountIdentity{{Provider: "Google", Email: "alice@acme.example", Since: at.AddDate(-1, 0, 0), LastUsed: at, ProviderID: "p-1", Subject: "s-1", Removable: true},
+			{Provider: "Okta", Since: at.AddDate(0, -1, 0), LastUsed: at.AddDate(0, 0, -3), ProviderID: "p-2", Subject: "s-2", Removable: true}},
+		Linkable: []AccountProvider{{"auth0", "Auth0"}},
 		Sessions: []AccountSession{
 			{SID: "sid-1", Here: true, Device: "Firefox on Linux", IP: "198.51.100.7", Provider: "Google", Started: at, LastSeen: at.Add(5 * time.Minute)},
 			{SID: "sid-2", Provider: "Okta", Started: at.Add(-time.Hour), LastSeen: at.Add(-50 * time.Minute)}},
@@ -107,6 +113,10 @@ func render(t testing.TB, p *Pages, status int, view any) *httptest.ResponseReco
 		err = p.FormPost(w, v)
 	case Ask:
 		err = p.Ask(w, status, v)
+	case LinkAway:
+		err = p.LinkAway(w, v)
+	case LinkConfirm:
+		err = p.LinkConfirm(w, v)
 	case Done:
 		err = p.Done(w, v)
 	case ConfirmRedirect:
