@@ -62,6 +62,7 @@ func (b *Broker) startLink(c *gin.Context, s *storage.Session, form url.Values) 
 	v.request.Place, v.request.Prompt = oauth.PlaceLink, []string{"select_account"}
 	tx := b.newAttempt(c, v, p)
 	tx.SID = s.SID
+	b.carry(c, tx)
 	step, err := upstream.Begin(c.Request.Context(), b.attempt(p, tx))
 	if err != nil {
 		return upstreamFailed(v.request, err)
@@ -98,7 +99,7 @@ func (b *Broker) offerLink(c *gin.Context, v *visit, p *directory.Provider, tx *
 	}
 	who := grant.Subject{User: s.User, Provider: p, Claims: id.Claims}
 	who.Learn(id)
-	if _, err := decide(v, who); err != nil { // whoever may not come in this way does not get it as a way in
+	if _, err := b.decide(ctx, v, who); err != nil { // whoever may not come in this way does not get it as a way in
 		return err
 	}
 	switch owner, _, err := b.db.FindIdentity(ctx, p.InternalID, id.Subject); {

@@ -137,7 +137,7 @@ func (d *DB) UsersByAddress(ctx context.Context, email string) ([]User, error) {
 // sessions, refresh tokens, offers and invitations (Sudhodanan and Paverd 2022, L04).
 func (d *DB) join(ctx context.Context, q runner, a Actor, in SignIn) (*User, error) {
 	u := &User{}
-	err := q.QueryRowContext(ctx, `UPDATE users SET name = CASE WHEN $2 = '' THEN name ELSE $2 END
+	err := q.QueryRowContext(ctx, `UPDATE users SET name = CASE WHEN name = '' THEN $2 ELSE name END
 		WHERE id = $1 AND NOT disabled AND email_verified AND LOWER(email) = LOWER($3)
 		RETURNING id, subject, name, email, email_verified, disabled, created_at`, in.JoinUser, in.Name, in.Email).Scan(u.fields()...)
 	if err := found("find the account of the address", err); err != nil {

@@ -108,14 +108,15 @@ func (in *SignIn) check() error {
 func (d *DB) recognise(ctx context.Context, q runner, a Actor, in SignIn, sealed string) (*User, error) {
 	for first := true; ; first = false {
 		var userID, issuer string
-		err := q.QueryRowContext(ctx, `SELECT user_id, issuer FROM identities WHERE provider_id = $1 AND subject = $2`,
-			in.ProviderID, in.Subject).Scan(&userID, &issuer)
+		var older int64 // identities that the user had before this one
+		err := q.QueryRowContext(ctx, `SELECT i.user_id, i.issuer, (SELECT COUNT(*) FROM identities o WHERE o.user_id = i.user_id AND o.created_at < i.created_at)
+			FROM identities i WHERE i.provider_id = $1 AND i.subject = $2`, in.ProviderID, in.Subject).Scan(&userID, &issuer, &older)
 		err = found("find identity", err)
 		switch {
 		case err == nil && issuer != in.Issuer:
 			return nil, ErrIssuerChanged
 		case err == nil:
-			return d.refreshUser(ctx, q, in, userID, sealed)
+			return d.refreshUser(ctx, q, in, userID, sealed, older == 0)
 		case !errors.Is(err, ErrNotFound):
 			return nil, err
 		case in.JoinUser != "":
@@ -148,12 +149,15 @@ func (in *SignIn) samePassword(ctx context.Context, q runner) error {
 	return err
 }
 
-func (d *DB) refreshUser(ctx context.Context, q runner, in SignIn, userID, sealed string) (*User, error) {
+// refreshUser notes what upstream says today. Name and address of the account are those
+// of the identity that it began with: one that was added later does not rename it.
+func (d *DB) refreshUser(ctx context.Context, q runner, in SignIn, userID, sealed string, own bool) (*User, error) {
 	u := &User{ID: userID}
 	// NOT disabled in WHERE, and the row stays locked until commit: a disable either
 	// came first and is seen here, or comes after and ends the session made below.
-	err := q.QueryRowContext(ctx, `UPDATE users SET name = CASE WHEN $2 = '' THEN name ELSE $2 END, email = $3, email_verified = $4
-		WHERE id = $1 AND NOT disabled RETURNING id, subject, name, email, email_verified, disabled, created_at`, userID, in.Name, in.Email, in.EmailVerified && in.Email != "").Scan(u.fields()...)
+	err := q.QueryRowContext(ctx, `UPDATE users SET name = CASE WHEN $2 = '' OR NOT $5 THEN name ELSE $2 END,
+		email = CASE WHEN $5 THEN $3 ELSE email END, email_verified = CASE WHEN $5 THEN $4 ELSE email_verified END
+		WHERE id = $1 AND NOT disabled RETURNING id, subject, name, email, email_verified, disabled, created_at`, userID, in.Name, in.Email, in.EmailVerified && in.Email != "", own).Scan(u.fields()...)
 	if err := found("refresh user", err); err != nil {
 		if errors.Is(err, ErrNotFound) {
 			return &User{ID: userID}, ErrDisabled

@@ -69,9 +69,9 @@ func (r *reader) read(file *ast.File) {
 				r.take(n.Args[0])
 			case called == "or" && len(n.Args) == 2:
 				r.take(n.Args[1])
-			case called == "refuse" && len(n.Args) == 3:
+			case (called == "refuse" || called == "replayed") && len(n.Args) == 3:
 				r.take(n.Args[1])
-			case called == "startAgain":
+			case called == "startAgain" || called == "answeredBefore":
 				r.take(n.Args[1])
 			case called == "E" && len(n.Args) == 2: // what an app is told, the account page tells the person
 				if code, ok := n.Args[0].(*ast.SelectorExpr); ok && slices.Contains([]string{"AccessDenied", "LoginRequired", "TemporarilyUnavailable"}, code.Sel.Name) {
