@@ -54,7 +54,7 @@ func (c *call) flag(name string) bool { return c.asked.Get(name) == "true" }
 
 // flags are the parameters that are true or false; limits and times are read by limit
 // and moment.
-var flags = []string{"plan", "force", "dry_run", "disabled"}
+var flags = []string{"plan", "force", "dry_run", "disabled", "offline"}
 
 // checkQuery refuses what no route reads: who misspells force or plan must not be
 // answered as if they had not asked.
@@ -123,7 +123,7 @@ func (c *call) actor() storage.Actor {
 	if !c.shell {
 		ip = c.gin.ClientIP()
 	}
-	return storage.Actor{Kind: kind, ID: c.who.id(), IP: ip, RequestID: c.rec.reference}
+	return storage.Actor{Kind: kind, ID: c.who.id(), IP: ip, RequestID: c.rec.reference, Why: c.reason()}
 }
 
 // mustBeFresh asks a person for a sign-in of the last minutes (A12).

@@ -48,6 +48,7 @@ const (
 	LastIdentity     = "last_identity"         // 409
 	IssuerChanged    = "issuer_changed"        // 409: the slug is tied to another issuer
 	InUse            = "in_use"                // 409: something else names it
+	LinkSpent        = "link_spent"            // 410: an admin link that was used, or is too old
 	Conflict         = "conflict"              // 412: somebody else changed it meanwhile
 	TooLarge         = "too_large"             // 413
 	WrongContent     = "unsupported_media"     // 415
