@@ -44,6 +44,7 @@ type Options struct {
 	DB             *storage.DB
 	Sealer         *storage.Sealer
 	Ring           *tokens.Ring
+	Keys           tokens.KeyFinder // for checking what we signed; default: Ring
 	Pages          *page.Pages
 	Life           grant.Lifetimes
 	TrustedProxies []string     // CIDRs whose X-Forwarded-For counts
@@ -96,10 +97,13 @@ func New(o Options, d *Directory) (*Broker, error) {
 	if err != nil || issuer.Host == "" {
 		return nil, fmt.Errorf("issuer %q is not a URL", o.Issuer)
 	}
+	if o.Keys == nil {
+		o.Keys = o.Ring
+	}
 	b := &Broker{name: o.Issuer, issuer: issuer, db: o.DB, ring: o.Ring, pages: o.Pages, life: o.Life, log: o.Logger, now: o.Now,
 		admin: o.Admin, journal: o.Journal,
 		jar:      session.NewJar(issuer, o.Sealer, o.Life.Transaction, o.Now),
-		verifier: &tokens.Verifier{Issuer: o.Issuer, Keys: o.Ring, Now: o.Now},
+		verifier: &tokens.Verifier{Issuer: o.Issuer, Keys: o.Keys, Now: o.Now},
 		spent:    newSpentStates(2*o.Life.Transaction, o.Now), guesses: newGuesses(o.Now)}
 	if o.Outgoing == nil {
 		if o.Outgoing, err = providers.NewClient(providers.ClientOptions{}); err != nil {

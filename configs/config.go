@@ -41,6 +41,7 @@ type Config struct {
 
 	snapshot *directory.Snapshot
 	places   places
+	env      func(string) (string, bool)
 }
 
 // TLS names the files of the broker's own certificate; both empty means that

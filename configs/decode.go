@@ -25,10 +25,12 @@ type decoder struct {
 	problems  []Problem
 	literals  []string // paths of secrets that stand in the file itself
 	hiding    []string // values that no message may show, each with what to show instead
+
+	sources map[string]string // of secrets that the file only names, by path
 }
 
 func newDecoder(file string, env func(string) (string, bool)) *decoder {
-	return &decoder{file: file, dir: filepath.Dir(file), env: env, places: places{}}
+	return &decoder{file: file, dir: filepath.Dir(file), env: env, places: places{}, sources: map[string]string{}}
 }
 
 // places are the positions of all keys and list entries, by path.
@@ -200,6 +202,7 @@ func (d *decoder) scalar(n ast.Node, v reflect.Value, path string) {
 		return
 	}
 	_, isBool := n.(*ast.BoolNode)
+	written := text
 	text, fromEnv, fault, hint := d.expand(text)
 	if fault != "" {
 		d.problem(n, path, hint, "%s", fault)
@@ -213,6 +216,7 @@ func (d *decoder) scalar(n ast.Node, v reflect.Value, path string) {
 			return
 		}
 		v.Set(reflect.ValueOf(secret))
+		d.source(path, written, text)
 	case v.Kind() == reflect.Bool:
 		if text != "true" && text != "false" {
 			d.problem(n, path, boolHint(text), "%s is either true or false", last(path))

@@ -46,7 +46,8 @@ func parse(name string, b []byte, env func(string) (string, bool), mode fs.FileM
 		return nil, &Problems{[]Problem{*problem}}
 	}
 	d.decode(root, c)
-	c.places = d.places
+	c.places, c.env = d.places, env
+	d.nameSources(&c.Directory)
 	if mode&^maxMode != 0 {
 		d.refuseLiteralSecrets(mode)
 	}

@@ -2,12 +2,15 @@ package configs
 
 import (
 	"bytes"
+	"cmp"
 	"crypto/tls"
 	"encoding/base64"
 	"fmt"
 	"net/url"
 	"slices"
 	"strings"
+
+	"github.com/handstamp/handstamp/broker/directory"
 )
 
 // This file checks everything that is a key: the certificate's, those that seal and
@@ -136,23 +139,24 @@ func (v *validator) keys() {
 	if k.PublishAhead >= k.RotateEvery && k.RotateEvery >= day {
 		v.problem("keys.publish_ahead", "", "a key would have to be published (%s) for longer than it signs (%s)", k.PublishAhead, k.RotateEvery)
 	}
-	needs := func(key, alg, what string) {
-		if slices.Contains(algs, alg) && len(k.Algs) > 0 && !slices.Contains(k.Algs, alg) {
-			v.problem(key, "add "+alg+" to keys.algs", "%s needs %s, and keys.algs does not have it", what, alg)
+	for _, p := range v.c.CheckDirectory(v.c.Directory) {
+		v.problem(p.Path, p.Hint, "%s", p.Message)
+	}
+}
+
+// CheckDirectory finds what these settings have against a directory, wherever it comes
+// from: an algorithm for which no key is kept.
+func (c *Config) CheckDirectory(d directory.Document) (problems []directory.Problem) {
+	needs := func(path, alg, what string) {
+		if slices.Contains(algs, alg) && len(c.Keys.Algs) > 0 && !slices.Contains(c.Keys.Algs, alg) {
+			problems = append(problems, directory.Problem{Path: path, Message: fmt.Sprintf("%s needs %s, and keys.algs does not have it", what, alg), Hint: "add " + alg + " to keys.algs"})
 		}
 	}
-	for i, c := range v.c.Directory.Clients {
-		alg := c.IDTokenAlg
-		if alg == "" {
-			alg = "RS256"
-		}
-		needs(fmt.Sprintf("clients[%d].id_token_alg", i), alg, "its ID token")
+	for i, client := range d.Clients {
+		needs(fmt.Sprintf("clients[%d].id_token_alg", i), cmp.Or(client.IDTokenAlg, "RS256"), "its ID token")
 	}
-	for i, r := range v.c.Directory.Resources {
-		alg := r.Alg
-		if alg == "" {
-			alg = "ES256"
-		}
-		needs(fmt.Sprintf("resources[%d].alg", i), alg, "its access token")
+	for i, r := range d.Resources {
+		needs(fmt.Sprintf("resources[%d].alg", i), cmp.Or(r.Alg, "ES256"), "its access token")
 	}
+	return problems
 }
