@@ -51,7 +51,9 @@ func (b *Broker) accountVisit() *visit {
 }
 
 // own tells whether the person visits us and no app.
-func (v *visit) own() bool { return v.request.Place != "" }
+func (v *visit) own() bool {
+	return v.request.Place == oauth.PlaceAccount || v.request.Place == oauth.PlaceLink
+}
 
 // makesUsers tells whether signing in may make a user. The account page makes none: an
 // empty account would only hide from a person that theirs has another way in. Nor does the

@@ -89,6 +89,7 @@ type Broker struct {
 	blind    atomic.Bool
 	admin    *AdminDoor
 	journal  *Journal
+	sealer   *storage.Sealer
 }
 
 // New joins the rooms and lists the doors.
@@ -101,7 +102,7 @@ func New(o Options, d *Directory) (*Broker, error) {
 		o.Keys = o.Ring
 	}
 	b := &Broker{name: o.Issuer, issuer: issuer, db: o.DB, ring: o.Ring, pages: o.Pages, life: o.Life, log: o.Logger, now: o.Now,
-		admin: o.Admin, journal: o.Journal,
+		admin: o.Admin, journal: o.Journal, sealer: o.Sealer,
 		jar:      session.NewJar(issuer, o.Sealer, o.Life.Transaction, o.Now),
 		verifier: &tokens.Verifier{Issuer: o.Issuer, Keys: o.Keys, Now: o.Now},
 		spent:    newSpentStates(2*o.Life.Transaction, o.Now), guesses: newGuesses(o.Now)}
@@ -145,10 +146,6 @@ func (b *Broker) Swap(d *Directory) error {
 // Stopping makes /readyz fail, so that a balancer stops sending people here.
 func (b *Broker) Stopping() { b.stopping.Store(true) }
 
-// Blind says that this node cannot tell whether the directory has changed: it gives no
-// codes and no tokens until it can again, and is not ready.
-func (b *Broker) Blind(blind bool) { b.blind.Store(blind) }
-
 // ServeHTTP is the front door.
 func (b *Broker) ServeHTTP(w http.ResponseWriter, r *http.Request) { b.enter(w, r) }
 
@@ -164,17 +161,19 @@ func (b *Broker) routes(trusted []string) error {
 	g := e.Group(base)
 
 	// the walk, in the order in which it happens
-	g.GET("/authorize", b.page(b.authorize))
+	g.GET("/authorize", b.page(b.seeing(b.authorize)))
 	g.POST("/authorize", b.page(b.authorizeByPost))
-	g.GET("/callback/:slug", b.page(b.callback))
+	g.GET("/callback/:slug", b.page(b.seeing(b.callback)))
 	g.POST("/callback/:slug", b.page(b.callbackByPost))
 	g.GET("/ask", b.page(askedLate))
-	g.POST("/ask", b.page(b.takeAnswer))
+	g.POST("/ask", b.page(b.seeing(b.takeAnswer)))
 	g.GET("/consent", b.page(b.askConsent))
-	g.POST("/consent", b.page(b.takeConsent))
+	g.POST("/consent", b.page(b.seeing(b.takeConsent)))
+
+	g.GET("/test", b.page(b.seeing(b.testSignIn))) // an administrator tries a provider
 
 	// for apps and APIs
-	g.POST("/token", b.json(b.token))
+	g.POST("/token", b.json(b.seeing(b.token)))
 	g.GET("/userinfo", b.bearer(b.userinfo))
 	g.POST("/userinfo", b.bearer(b.userinfo))
 	g.POST("/introspect", b.json(b.introspect))

@@ -64,15 +64,19 @@ func (b *Broker) page(h handler) gin.HandlerFunc {
 			return
 		}
 		var be *backError
-		if errors.As(err, &be) && be.request.Place != "" {
+		switch {
+		case !errors.As(err, &be):
+		case be.request.Place == oauth.PlaceTest:
+			err = b.testFailed(c, be)
+		case be.request.Place == oauth.PlaceAccount, be.request.Place == oauth.PlaceLink:
 			err = b.refuseAtAccount(be.err)
-		} else if errors.As(err, &be) {
+		default:
 			b.told(c, http.StatusSeeOther, be.err)
-			if err = b.respond(c, be.request, url.Values{"error": {be.err.Code}, "error_description": {b.referred(c, be.err)}}); err == nil {
-				return
-			}
+			err = b.respond(c, be.request, url.Values{"error": {be.err.Code}, "error_description": {b.referred(c, be.err)}})
 		}
-		b.showError(c, err)
+		if err != nil {
+			b.showError(c, err)
+		}
 	}
 }
 

@@ -16,7 +16,7 @@ func (b *Broker) livez(c *gin.Context) { c.Status(http.StatusOK) }
 func (b *Broker) readyz(c *gin.Context) {
 	ctx, cancel := context.WithTimeout(c.Request.Context(), 2*time.Second)
 	defer cancel()
-	if b.stopping.Load() || b.db.Ping(ctx) != nil {
+	if b.stopping.Load() || b.blind.Load() || b.db.Ping(ctx) != nil {
 		c.Status(http.StatusServiceUnavailable)
 		return
 	}

@@ -47,6 +47,7 @@ type kit struct {
 	transport           http.RoundTripper // nil is the default one
 	docs                *broker.Docs
 	journal             *broker.Journal
+	admin               *broker.AdminDoor
 }
 
 // clock is time that moves only when a test says so, on top of the real one.
@@ -142,7 +143,14 @@ func newKitOn(t testing.TB, dbURL string, changes ...func(*directory.Document)) 
 // newKitWith is newKitOn with the documentation page of the caller's, or without one.
 func newKitWith(t testing.TB, dbURL string, docs *broker.Docs, changes ...func(*directory.Document)) *kit {
 	t.Helper()
-	k := &kit{t: t, clock: &clock{}, logs: &lines{}, dbURL: dbURL, docs: docs}
+	return newKitAs(t, func(k *kit) { k.dbURL, k.docs = dbURL, docs }, changes...)
+}
+
+// newKitAs is a kit with parts of the caller's.
+func newKitAs(t testing.TB, parts func(*kit), changes ...func(*directory.Document)) *kit {
+	t.Helper()
+	k := &kit{t: t, clock: &clock{}, logs: &lines{}, admin: &broker.AdminDoor{RedirectURI: consoleURL + "/session", Base: consoleURL + "/"}}
+	parts(k)
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
@@ -191,7 +199,7 @@ func (k *kit) open(t testing.TB) {
 	}
 	k.journal = broker.NewJournal(k.db.KeepLogins, log)
 	t.Cleanup(k.journal.Close)
-	k.broker, err = broker.New(broker.Options{Journal: k.journal, Admin: &broker.AdminDoor{RedirectURI: consoleURL + "/session", Base: consoleURL + "/"},
+	k.broker, err = broker.New(broker.Options{Journal: k.journal, Admin: k.admin,
 		Issuer: k.issuer, DB: k.db, Sealer: sealer, Ring: k.ring, Pages: pages, Life: lives, Outgoing: outgoing, Logger: log, Now: k.clock.now, Docs: k.docs}, k.compile(t))
 	if err != nil {
 		t.Fatal(err)

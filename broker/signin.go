@@ -23,6 +23,9 @@ func (b *Broker) signIn(c *gin.Context, v *visit, p *directory.Provider, tx *ses
 	if v.request.Place == oauth.PlaceLink {
 		return b.offerLink(c, v, p, tx, id)
 	}
+	if v.tests() {
+		return b.tested(c, v, p, tx, id)
+	}
 	who, err := b.recognise(c.Request.Context(), v, p, id)
 	if err != nil {
 		return err

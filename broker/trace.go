@@ -146,12 +146,16 @@ func (b *Broker) journalise(r *recorder) {
 	if t.provider == "" {
 		t.provider = r.provider
 	}
-	b.journal.put(t.subject == "", func() storage.Login { return t.login(reference, took) })
+	b.journal.put(t.subject == "" && t.outcome != storage.LoginTest, func() storage.Login { return t.login(reference, took) })
 }
 
 // login makes the row of a trace. It runs in the journal.
 func (t *trace) login(reference string, took time.Duration) storage.Login {
-	l := storage.Login{Reference: reference, At: t.began, Took: took, ClientID: t.client, Provider: t.provider, Subject: t.subject, Outcome: t.outcome,
+	client := t.client
+	if t.outcome == storage.LoginTest {
+		client = "" // nobody asked for it
+	}
+	l := storage.Login{Reference: reference, At: t.began, Took: took, ClientID: client, Provider: t.provider, Subject: t.subject, Outcome: t.outcome,
 		Code: t.code, IP: t.ip, Device: session.Device(t.agent)}
 	if t.cause != nil {
 		l.Cause = cut(t.cause.Error())

@@ -35,6 +35,11 @@ func (v *visit) expects(subject string) bool {
 func (b *Broker) revisit(c *gin.Context, request *oauth.AuthRequest, hint string) (*visit, error) {
 	v := &visit{dir: b.dir.Load(), request: request, hint: hint}
 	rec(c).locales = request.UILocales
+	if v.tests() {
+		v.client = testClient
+		rec(c).trace.visits(v)
+		return v, nil
+	}
 	if v.own() {
 		v.client = v.dir.Account()
 		rec(c).trace.visits(v)
@@ -92,7 +97,10 @@ func nameOfPerson(u storage.User) string {
 // changed; an empty value removes one. It is how pages lead on: every such link is
 // an authorization request like any other and trusts nothing from the page before.
 func (b *Broker) link(r *oauth.AuthRequest, changes ...string) string {
-	if r.Place != "" {
+	switch r.Place {
+	case oauth.PlaceTest:
+		return r.RedirectURI // begun in the console, begun again there
+	case oauth.PlaceAccount, oauth.PlaceLink:
 		return b.accountLink(changes...)
 	}
 	q := url.Values{"client_id": {r.ClientID}, "redirect_uri": {r.RedirectURI}, "response_type": {"code"}}
@@ -124,7 +132,10 @@ func (b *Broker) link(r *oauth.AuthRequest, changes ...string) string {
 
 // cancel is where a person goes who changes their mind: back to the app.
 func (b *Broker) cancel(r *oauth.AuthRequest) string {
-	if r.Place != "" {
+	switch r.Place {
+	case oauth.PlaceTest:
+		return r.RedirectURI
+	case oauth.PlaceAccount, oauth.PlaceLink:
 		return "" // they came from nowhere
 	}
 	return b.responseURL(r, url.Values{"error": {oauth.AccessDenied}, "error_description": {"the person cancelled"}})

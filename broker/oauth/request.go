@@ -57,6 +57,9 @@ const PlaceAccount = "account"
 // PlaceLink is the Place of a person who adds a second way to sign in to their account.
 const PlaceLink = "link"
 
+// PlaceTest is the Place of a test sign-in, which ends in the console at RedirectURI.
+const PlaceTest = "test"
+
 // ParseClientAndRedirect reads the two values that decide whether anything may
 // be redirected at all. Its errors are for a page, never for a redirect
 // (RFC 6749 §4.1.2.1).

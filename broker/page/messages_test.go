@@ -86,7 +86,7 @@ func (r *reader) read(file *ast.File) {
 			}
 		case *ast.ValueSpec: // sentences that have a name, and tables of them
 			for i, name := range n.Names {
-				if slices.Contains([]string{"notYours", "sorry", "deadLink", "wrongPassword", "wrongCode"}, name.Name) {
+				if slices.Contains([]string{"notYours", "sorry", "deadLink", "deadTicket", "wrongPassword", "wrongCode"}, name.Name) {
 					r.take(n.Values[i])
 				}
 				if name.Name == "ended" {
