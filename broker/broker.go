@@ -87,6 +87,7 @@ type Broker struct {
 	engine   *gin.Engine
 	stopping atomic.Bool
 	blind    atomic.Bool
+	behind   atomic.Bool
 	admin    *AdminDoor
 	journal  *Journal
 	sealer   *storage.Sealer

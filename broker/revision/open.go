@@ -3,6 +3,7 @@ package revision
 import (
 	"context"
 	"errors"
+	"fmt"
 	"strings"
 
 	"github.com/handstamp/handstamp/broker/directory"
@@ -10,7 +11,8 @@ import (
 )
 
 // Open reads the active revision, after the file, if there is one, had its say (see
-// TakeFile). Without a revision that this node can run there is nothing to serve.
+// TakeFile): whoever starts a server with a file that is refused is there to mend it.
+// Without a revision that this node can run there is nothing to serve.
 func (b *Book) Open(ctx context.Context, fromFile *directory.Document, hash string) (*Active, error) {
 	b.turn.Lock()
 	defer b.turn.Unlock()
@@ -20,10 +22,7 @@ func (b *Book) Open(ctx context.Context, fromFile *directory.Document, hash stri
 	}
 	if fromFile != nil {
 		if err := b.takeFile(ctx, base, *fromFile, hash); err != nil {
-			if base.Number == 0 || base.Snapshot == nil {
-				return nil, err
-			}
-			b.refused(err)
+			return nil, fmt.Errorf("the settings file is not applied: %w", err)
 		}
 	}
 	b.stand(func(s *State) { s.Read = b.Now() })
@@ -46,12 +45,13 @@ func (b *Book) TakeFile(ctx context.Context, doc directory.Document, hash string
 		err = b.takeFile(ctx, base, doc, hash)
 	}
 	if err != nil {
-		b.refused(err)
+		b.Logger.Error("the settings file was not applied; the former directory stays", "cause", err)
 	}
 	return err
 }
 
 func (b *Book) takeFile(ctx context.Context, base *Active, doc directory.Document, hash string) error {
+	hash = b.DB.Fingerprint("file", hash) // so that it is no test for guessing a literal secret in the file
 	last, err := b.DB.LastFileHash(ctx)
 	if err != nil {
 		return err
@@ -76,10 +76,6 @@ func (b *Book) takeFile(ctx context.Context, base *Active, doc directory.Documen
 const fileSource = "file:"
 
 func fileOf(source string) (hash string, is bool) { return strings.CutPrefix(source, fileSource) }
-
-func (b *Book) refused(err error) {
-	b.Logger.Error("the settings file was not applied; the former directory stays", "cause", err)
-}
 
 // differs says that the file is not what this house runs.
 func (b *Book) differs(base *Active, doc directory.Document, taken bool) {

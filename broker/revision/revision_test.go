@@ -124,7 +124,10 @@ func TestL09_ASlugKeepsItsIssuerForEver(t *testing.T) {
 // What is stored and shown is the document in source form.
 func TestA04_NoSecretIsInARevision(t *testing.T) {
 	each(t, func(t *testing.T, n *node) {
-		n.apply(t, n.edit(func(d *directory.Document) { d.Clients[0].Secrets[0] = "sold-as-new-secret-of-the-client"; d.Clients[0].SecretSources = nil }))
+		n.apply(t, n.edit(func(d *directory.Document) {
+			d.Clients[0].Secrets[0] = "sold-as-new-secret-of-the-client"
+			d.Clients[0].SecretSources = nil
+		}))
 		for number := int64(1); number <= 2; number++ {
 			r, err := n.DB.Revision(t.Context(), number)
 			if err != nil {
@@ -185,7 +188,10 @@ func TestOnlyTheProviderThatChangedIsBuiltAnew(t *testing.T) {
 	each(t, func(t *testing.T, n *node) {
 		before := n.Current().Upstreams
 		n.built = nil
-		n.apply(t, n.edit(func(d *directory.Document) { d.Providers[1].Scopes = []string{"openid", "email"}; d.Providers[0].Title = "Corp" }))
+		n.apply(t, n.edit(func(d *directory.Document) {
+			d.Providers[1].Scopes = []string{"openid", "email"}
+			d.Providers[0].Title = "Corp"
+		}))
 		if len(n.built) != 1 || n.built[0] != "other" || n.Current().Upstreams["corp"] != before["corp"] || n.Current().Upstreams["other"] == before["other"] {
 			t.Errorf("built %v", n.built)
 		}

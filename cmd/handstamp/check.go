@@ -113,7 +113,7 @@ func check(ctx context.Context, o checkOptions, out io.Writer) error {
 // probeAll asks all providers side by side, each by the client it would have in serve.
 func probeAll(ctx context.Context, cfg *configs.Config) ([]probed, error) {
 	snap := cfg.Snapshot()
-	upstreams, err := buildUpstreams(ctx, cfg, snap, slog.New(slog.DiscardHandler), nil, nil)
+	shop, err := newWorkshop(cfg, slog.New(slog.DiscardHandler), nil, nil)
 	if err != nil {
 		return nil, err
 	}
@@ -123,7 +123,11 @@ func probeAll(ctx context.Context, cfg *configs.Config) ([]probed, error) {
 	out := make([]probed, len(all))
 	var wg sync.WaitGroup
 	for i, p := range all {
-		wg.Go(func() { out[i] = probe(ctx, cfg.Issuer, p, upstreams[p.Slug]) })
+		upstream, err := shop.make(ctx, p, snap.ClaimNames(p.Slug))
+		if err != nil {
+			return nil, fmt.Errorf("provider %s: %w", p.Slug, err)
+		}
+		wg.Go(func() { out[i] = probe(ctx, cfg.Issuer, p, upstream) })
 	}
 	wg.Wait()
 	return out, nil

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"net/http"
 	"net/url"
 	"strings"
 	"sync"
@@ -15,6 +14,7 @@ import (
 	"github.com/handstamp/handstamp/broker/directory"
 	"github.com/handstamp/handstamp/broker/grant"
 	"github.com/handstamp/handstamp/broker/page"
+	"github.com/handstamp/handstamp/broker/revision"
 	"github.com/handstamp/handstamp/configs"
 	"github.com/handstamp/handstamp/providers"
 	"github.com/handstamp/handstamp/storage"
@@ -29,8 +29,13 @@ type house struct {
 	ring    *tokens.Ring
 	broker  *broker.Broker
 	journal *broker.Journal   // of logins
+	book    *revision.Book    // of the directory
 	hosts   map[string]string // names that this process resolves by itself (dev)
-	work    sync.WaitGroup    // that must end before the book is closed
+	work    sync.WaitGroup    // that must end before the database is closed
+
+	keyTurn  sync.Mutex
+	workshop *workshop
+	finder   tokens.KeyFinder // finds keys that another node made a moment ago, too
 }
 
 // openHouse turns settings into running rooms. The order is the order of need: what
@@ -63,21 +68,18 @@ func (h *house) furnish(ctx context.Context, sealer *storage.Sealer) error {
 	if err != nil {
 		return fmt.Errorf("pages: %w", err)
 	}
-	dir, err := h.furnishDirectory(ctx, h.cfg)
-	if err != nil {
+	accounts := func(slug string) providers.Accounts { return broker.Accounts(h.db, slug) }
+	if h.workshop, err = newWorkshop(h.cfg, h.log, h.hosts, accounts); err != nil {
 		return err
 	}
-	client, err := outgoing(h.cfg, false, h.hosts)
-	if err != nil {
+	if err := h.openBook(ctx); err != nil {
 		return err
 	}
-	private, err := outgoing(h.cfg, true, h.hosts)
-	if err != nil {
-		return err
-	}
+	h.finder = &tokens.Relearning{Keys: h.ring, Again: h.book.Relearn}
 	h.journal = broker.NewJournal(h.db.KeepLogins, h.log)
-	h.broker, err = broker.New(broker.Options{Journal: h.journal, Issuer: h.cfg.Issuer, DB: h.db, Sealer: sealer, Ring: h.ring, Pages: pages, Life: lifetimes(h.cfg),
-		TrustedProxies: h.cfg.TrustedProxies, Docs: docs(h.cfg), Outgoing: client, Private: private, Logger: h.log, Now: time.Now}, dir)
+	h.broker, err = broker.New(broker.Options{Journal: h.journal, Issuer: h.cfg.Issuer, DB: h.db, Sealer: sealer, Ring: h.ring, Keys: h.finder, Pages: pages,
+		Life: lifetimes(h.cfg), TrustedProxies: h.cfg.TrustedProxies, Docs: docs(h.cfg), Outgoing: h.workshop.open, Private: h.workshop.private, Logger: h.log, Now: time.Now},
+		view(h.book.Current()))
 	return err
 }
 
@@ -92,76 +94,6 @@ func (h *house) Close() error {
 		h.journal.Close() // the last logins
 	}
 	return h.db.Close()
-}
-
-// furnishDirectory ties the settings' providers to what storage knows of them and
-// builds them. No upstream is asked: a dead one must not keep the others from working.
-func (h *house) furnishDirectory(ctx context.Context, cfg *configs.Config) (*broker.Directory, error) {
-	snap := cfg.Snapshot()
-	upstreams, err := buildUpstreams(ctx, cfg, snap, h.log, h.hosts, func(slug string) providers.Accounts { return broker.Accounts(h.db, slug) })
-	if err != nil {
-		return nil, err
-	}
-	ids := map[string]string{}
-	for _, p := range snap.Providers() {
-		kind, _ := providers.Lookup(p.Kind)
-		issuer, err := kind.Issuer(p.Settings())
-		if err != nil {
-			return nil, fmt.Errorf("provider %s: %w", p.Slug, err)
-		}
-		ids[p.Slug], err = h.db.BindProvider(ctx, storage.Actor{Kind: "system", ID: "settings"}, p.Slug, issuer)
-		if errors.Is(err, storage.ErrIssuerChanged) {
-			return nil, fmt.Errorf("provider %s: its slug is tied to another issuer for ever, because people are known by it: use a new slug", p.Slug)
-		}
-		if err != nil {
-			return nil, fmt.Errorf("provider %s: %w", p.Slug, err)
-		}
-	}
-	snap.BindInternalIDs(ids)
-	return &broker.Directory{Snapshot: snap, Upstreams: upstreams}, nil
-}
-
-// buildUpstreams makes each provider of the settings. It touches no network. accounts
-// gives a provider that has people of its own its book.
-func buildUpstreams(ctx context.Context, cfg *configs.Config, snap *directory.Snapshot, log *slog.Logger, hosts map[string]string,
-	accounts func(slug string) providers.Accounts) (map[string]providers.Provider, error) {
-	out := map[string]providers.Provider{}
-	clients := map[bool]*http.Client{}
-	for _, p := range snap.Providers() {
-		kind, ok := providers.Lookup(p.Kind)
-		if !ok {
-			return nil, fmt.Errorf("provider %s: unknown kind %q", p.Slug, p.Kind)
-		}
-		client := clients[p.AllowPrivateNetwork]
-		if client == nil {
-			var err error
-			if client, err = outgoing(cfg, p.AllowPrivateNetwork, hosts); err != nil {
-				return nil, err
-			}
-			clients[p.AllowPrivateNetwork] = client
-		}
-		s := p.Settings()
-		s.Client, s.Now, s.Logger, s.MappedClaims = client, time.Now, log, snap.ClaimNames(p.Slug)
-		if kind.OwnBook && accounts != nil {
-			s.Accounts = accounts(p.Slug)
-		}
-		upstream, err := kind.New(ctx, s)
-		if err != nil {
-			return nil, fmt.Errorf("provider %s: %w", p.Slug, err)
-		}
-		out[p.Slug] = upstream
-	}
-	return out, nil
-}
-
-// outgoing is the hardened client for one kind of network.
-func outgoing(cfg *configs.Config, private bool, hosts map[string]string) (*http.Client, error) {
-	client, err := providers.NewClient(providers.ClientOptions{CAFile: cfg.Outgoing.CAFile, Proxy: cfg.Outgoing.Proxy.Reveal(),
-		AllowLoopback: cfg.Outgoing.AllowLoopback, AllowPrivate: private, Timeout: cfg.Outgoing.Timeout.Std(), Hosts: hosts})
-	if err != nil {
-		return nil, fmt.Errorf("outgoing: %w", err)
-	}
-	return client, nil
 }
 
 // docs is the documentation page, where the settings want it.

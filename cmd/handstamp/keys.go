@@ -25,6 +25,8 @@ func (h *house) policy() tokens.Policy {
 // openRing loads the signing keys, making or moving them as the policy says. When two
 // nodes decide at once, the database lets one win and the other loads what it made.
 func (h *house) openRing(ctx context.Context) (*tokens.Ring, error) {
+	h.keyTurn.Lock() // what was read first is not put over what was read later
+	defer h.keyTurn.Unlock()
 	for {
 		keys, changed, err := h.planKeys(ctx)
 		if errors.Is(err, storage.ErrConflict) {

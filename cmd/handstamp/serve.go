@@ -9,10 +9,7 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
-	"os"
-	"os/signal"
 	"runtime/debug"
-	"syscall"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -92,59 +89,6 @@ func serveUntil(ctx context.Context, l net.Listener, handler http.Handler, stopp
 		return fmt.Errorf("stopped before every request was answered: %w", err)
 	}
 	return nil
-}
-
-// rereading applies the settings file again on SIGHUP and when it changes.
-func (h *house) rereading(ctx context.Context, path string) {
-	hup := make(chan os.Signal, 1)
-	signal.Notify(hup, syscall.SIGHUP)
-	defer signal.Stop(hup)
-	tick := time.NewTicker(2 * time.Second)
-	defer tick.Stop()
-	last := stamp(path)
-	for {
-		select {
-		case <-ctx.Done():
-			return
-		case <-hup:
-		case <-tick.C:
-			if stamp(path) == last {
-				continue
-			}
-		}
-		last = stamp(path)
-		h.reread(ctx, path)
-	}
-}
-
-func (h *house) reread(ctx context.Context, path string) {
-	cfg, err := configs.Load(path)
-	if err != nil {
-		h.log.Error("the settings file was not applied; the former settings stay", "file", path, "cause", err)
-		return
-	}
-	if cfg.Issuer != h.cfg.Issuer || cfg.Storage.URL != h.cfg.Storage.URL || cfg.Listen != h.cfg.Listen {
-		h.log.Error("the settings file was not applied: issuer, storage and listen need a restart", "file", path)
-		return
-	}
-	dir, err := h.furnishDirectory(ctx, cfg)
-	if err == nil {
-		err = h.broker.Swap(dir)
-	}
-	if err != nil {
-		h.log.Error("the settings file was not applied; the former settings stay", "file", path, "cause", err)
-		return
-	}
-	h.log.Info("the settings file was applied", "file", path, "version", dir.Version()[:12])
-}
-
-// stamp tells one state of a file from another.
-func stamp(path string) string {
-	info, err := os.Stat(path)
-	if err != nil {
-		return ""
-	}
-	return fmt.Sprint(info.ModTime().UnixNano(), info.Size())
 }
 
 // logger writes one record a line, as JSON for machines or as text for people.

@@ -1,0 +1,78 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/http"
+	"strings"
+	"time"
+
+	"github.com/handstamp/handstamp/configs"
+)
+
+// opening is one listener with what answers there.
+type opening struct {
+	name     string
+	listener net.Listener
+	handler  http.Handler
+	stopping func()
+}
+
+// serveAll serves until ctx ends or one of them fails, then lets the requests under way
+// finish everywhere.
+func serveAll(ctx context.Context, openings []opening, log *slog.Logger) error {
+	ctx, stop := context.WithCancel(ctx)
+	defer stop()
+	ended := make(chan error, len(openings))
+	for _, o := range openings {
+		go func() {
+			err := serveUntil(ctx, o.listener, o.handler, o.stopping, log)
+			if err != nil {
+				err = fmt.Errorf("%s: %w", o.name, err)
+			}
+			stop()
+			ended <- err
+		}()
+	}
+	var errs []error
+	for range openings {
+		errs = append(errs, <-ended)
+	}
+	return errors.Join(errs...)
+}
+
+// listenAdmin opens the address for administrators, so that the console's own address is
+// known before the broker has to lead there. It is nil where there is none.
+func listenAdmin(cfg *configs.Config, log *slog.Logger) (net.Listener, error) {
+	if !cfg.Admin.Enabled() {
+		return nil, nil
+	}
+	l, err := net.Listen("tcp", cfg.Admin.Listen)
+	if err != nil {
+		return nil, fmt.Errorf("admin.listen: %w (another port, or off)", err)
+	}
+	cfg.Admin.URL = cfg.AdminURL(l.Addr().String())
+	if strings.HasPrefix(cfg.Admin.URL, "https:") && cfg.TLS.Cert != "" {
+		return withTLS(l, cfg.TLS.Cert, cfg.TLS.Key, log)
+	}
+	return l, nil
+}
+
+// listenSocket opens the socket for the shell. Whoever may open the database may remove
+// what a server that died left there; one that answers belongs to a server that lives.
+func listenSocket(path string) (net.Listener, error) {
+	if c, err := net.DialTimeout("unix", path, time.Second); err == nil {
+		return nil, errors.Join(fmt.Errorf("admin.socket: another server answers at %s", path), c.Close())
+	}
+	if err := removeSocket(path); err != nil {
+		return nil, fmt.Errorf("admin.socket: %w", err)
+	}
+	l, err := privateSocket(path)
+	if err != nil {
+		return nil, fmt.Errorf("admin.socket: %w", err)
+	}
+	return l, nil
+}
