@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"sync/atomic"
 	"testing"
+	"time"
 
 	"github.com/handstamp/handstamp/storage"
 	"github.com/handstamp/handstamp/storage/storagetest"
@@ -74,5 +75,122 @@ func BenchmarkSession(b *testing.B) {
 		if _, err := k.Session(b.Context(), s.IDHash, idle); err != nil {
 			b.Fatal(err)
 		}
+	}
+}
+
+func BenchmarkKeepLogins(b *testing.B) {
+	for _, size := range []int{1, 64} {
+		b.Run(fmt.Sprint("batch=", size), func(b *testing.B) {
+			k := benchBook(b)
+			s, _ := k.signIn("sub-1", "web")
+			batch := make([]storage.Login, size)
+			n := 0
+			b.ReportAllocs()
+			for b.Loop() {
+				for i := range batch {
+					n++
+					batch[i] = k.loginOf(fmt.Sprint("REF", n), "sub-1")
+					batch[i].UserID, batch[i].Outcome = s.UserID, storage.LoginSignedIn
+				}
+				if err := k.KeepLogins(b.Context(), batch); err != nil {
+					b.Fatal(err)
+				}
+			}
+			b.ReportMetric(float64(b.Elapsed().Microseconds())/float64(n), "µs/login")
+		})
+	}
+}
+
+func BenchmarkRecentLogins(b *testing.B) {
+	k := benchBook(b)
+	for i := range 400 {
+		var batch []storage.Login
+		for j := range 50 {
+			k.clock.Advance(time.Second)
+			batch = append(batch, k.loginOf(fmt.Sprint("REF", i, "-", j), fmt.Sprint("sub-", (i*50+j)%3000)))
+		}
+		if err := k.KeepLogins(b.Context(), batch); err != nil {
+			b.Fatal(err)
+		}
+	}
+	b.ReportAllocs()
+	for b.Loop() {
+		list, err := k.RecentLogins(b.Context(), 1000)
+		if err != nil || len(list) != 1000 {
+			b.Fatal(len(list), err)
+		}
+	}
+}
+
+func BenchmarkChainAudit(b *testing.B) {
+	k := benchBook(b)
+	b.ReportAllocs()
+	rows := 0
+	for b.Loop() {
+		b.StopTimer()
+		for range 50 {
+			k.signIn(fmt.Sprint("sub-", rows%1000), "web")
+		}
+		b.StartTimer()
+		n, err := k.ChainAudit(b.Context())
+		if err != nil {
+			b.Fatal(err)
+		}
+		rows += n
+	}
+	b.ReportMetric(float64(b.Elapsed().Microseconds())/float64(rows), "µs/row")
+}
+
+// The dearest page of a list: its filter fits nothing in a whole window.
+func BenchmarkAPageThatFindsNothing(b *testing.B) {
+	k := benchBook(b)
+	for i := range 500 {
+		var batch []storage.Login
+		for j := range 50 {
+			k.clock.Advance(time.Second)
+			batch = append(batch, k.loginOf(fmt.Sprint("REF", i, "-", j), fmt.Sprint("sub-", (i*50+j)%3000)))
+		}
+		if err := k.KeepLogins(b.Context(), batch); err != nil {
+			b.Fatal(err)
+		}
+	}
+	if err := k.Write(b.Context(), func(ctx contextT, q storage.Runner) error {
+		for i := range 25_000 {
+			if _, err := q.ExecContext(ctx, `INSERT INTO users (id, subject, name, email, email_verified, disabled, created_at) VALUES ($1, $1, 'Somebody Else', 'somebody@acme.example', TRUE, FALSE, $2)`, fmt.Sprint("u", i), i); err != nil {
+				return err
+			}
+			if _, err := q.ExecContext(ctx, `INSERT INTO audit (id, at, actor_kind, actor_id, ip, request_id, action, target, detail) VALUES ($1, $2, 'person', 'u1', '192.0.2.1', 'REF', 'sign_in', 'user:u1', '{"provider":"google"}')`,
+				fmt.Sprintf("%016x0123456789abcdef", i+1), i); err != nil {
+				return err
+			}
+		}
+		return nil
+	}); err != nil {
+		b.Fatal(err)
+	}
+	for _, c := range []struct {
+		name string
+		page func() (int, error)
+	}{
+		{"logins", func() (int, error) {
+			l, _, err := k.Logins(b.Context(), storage.LoginFilter{Q: "nobody"})
+			return len(l), err
+		}},
+		{"audit", func() (int, error) {
+			l, _, err := k.AuditPage(b.Context(), storage.AuditFilter{Action: "nothing"})
+			return len(l), err
+		}},
+		{"users", func() (int, error) {
+			l, _, err := k.UsersPage(b.Context(), storage.UserFilter{Q: "nobody"})
+			return len(l), err
+		}},
+	} {
+		b.Run(c.name, func(b *testing.B) {
+			for b.Loop() {
+				if n, err := c.page(); err != nil || n != 0 {
+					b.Fatal(n, err)
+				}
+			}
+		})
 	}
 }
