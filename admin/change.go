@@ -26,13 +26,20 @@ type draft struct {
 	doc     directory.Document
 	drawn   []api.DrawnSecret
 	created string // the address of what is new, for Location
+	focus   string // the path of the one thing that is changed: problems are told from there
 	back    int64  // roll back to this revision instead
 }
 
 // draft copies the active document, as far as edits reach, after If-Match was compared.
 func (c *call) draft() (*draft, error) {
 	now := c.server.book.Current()
-	if err := c.matches(now.Number); err != nil {
+	err := c.matches(now.Number)
+	if api.IsConflict(err) { // what the caller read at another node may not have come here yet
+		c.server.book.Look(c.ctx())
+		now = c.server.book.Current()
+		err = c.matches(now.Number)
+	}
+	if err != nil {
 		return nil, err
 	}
 	return draftOf(now), nil
@@ -78,20 +85,20 @@ func (c *call) apply(d *draft) error {
 	book := c.server.book
 	if c.flag("plan") {
 		plan, err := book.Plan(c.ctx(), change)
-		return c.tellPlan(plan, err)
+		return c.tellPlan(d, plan, err)
 	}
 	if !c.who.fresh(c.server.now()) { // then no sensitive change
 		plan, err := book.Plan(c.ctx(), change)
 		if err != nil {
-			return withPlan(c.server.explainError(err), plan)
+			return c.withPlan(d, err, plan)
 		}
 		if plan.Sensitive || plan.NeedsOwner {
-			return withPlan(c.server.explainError(c.mustBeFresh()), plan)
+			return c.withPlan(d, c.mustBeFresh(), plan)
 		}
 	}
 	active, plan, err := book.Apply(c.ctx(), change)
 	if err != nil {
-		return withPlan(c.server.explainError(err), plan)
+		return c.withPlan(d, err, plan)
 	}
 	c.gin.Header("ETag", api.ETag(active.Number))
 	status := http.StatusOK
@@ -99,30 +106,51 @@ func (c *call) apply(d *draft) error {
 		c.gin.Header("Location", api.Base+d.created)
 		status = http.StatusCreated
 	}
-	return c.json(status, api.Applied{Revision: active.Number, Plan: tellPlan(plan), Secrets: d.drawn})
+	return c.json(status, api.Applied{Revision: active.Number, Plan: tellPlan(d, plan), Secrets: d.drawn})
 }
 
 // withPlan adds what the change would have done to its refusal.
-func withPlan(r *refusal, plan *revision.Plan) error {
+func (c *call) withPlan(d *draft, err error, plan *revision.Plan) error {
+	r := c.server.explainError(err)
+	r.Problems = d.near(r.Problems)
 	if plan != nil {
-		r.Plan = tellPlan(plan)
+		r.Plan = tellPlan(d, plan)
 	}
 	return r
 }
 
-// tellPlan answers with a plan. What is wrong with the document is part of it, not a
-// failure to plan.
-func (c *call) tellPlan(plan *revision.Plan, err error) error {
-	var wrong *revision.Invalid
-	if err != nil && (plan == nil || !errors.As(err, &wrong) && !errors.Is(err, revision.ErrLocksOut) && !errors.Is(err, revision.ErrNeedsOwner)) {
-		return err
+// near tells faults from the one thing that is changed: of a form for one provider,
+// providers[3].issuer is issuer.
+func (d *draft) near(list []api.Fault) []api.Fault {
+	if d.focus == "" {
+		return list
 	}
-	return c.json(http.StatusOK, tellPlan(plan))
+	for i := range list {
+		list[i].Path = strings.TrimPrefix(strings.TrimPrefix(list[i].Path, d.focus+"."), d.focus)
+	}
+	return list
 }
 
-func tellPlan(p *revision.Plan) *api.Plan {
+// tellPlan answers with a plan. What is wrong with the document is part of it, not a
+// failure to plan.
+func (c *call) tellPlan(d *draft, plan *revision.Plan, err error) error {
+	if err == nil {
+		return c.json(http.StatusOK, tellPlan(d, plan))
+	}
+	r := c.server.explainError(err)
+	if plan == nil || r.Status != http.StatusUnprocessableEntity && r.Kind() != api.LocksOut && r.Kind() != api.OwnersOnly {
+		return r
+	}
+	out := tellPlan(d, plan)
+	if len(out.Problems) == 0 {
+		out.Problems = d.near(r.Problems)
+	}
+	return c.json(http.StatusOK, out)
+}
+
+func tellPlan(d *draft, p *revision.Plan) *api.Plan {
 	out := &api.Plan{Base: p.Base, Changes: p.Changes, Effects: p.Effects, Replayed: p.Replayed, Affected: p.Affected,
-		Warnings: tellFaults(p.Warnings), Problems: tellFaults(p.Problems), LocksOut: p.LocksOut, NeedsOwner: p.NeedsOwner, Sensitive: p.Sensitive}
+		Warnings: d.near(tellFaults(p.Warnings)), Problems: d.near(tellFaults(p.Problems)), LocksOut: p.LocksOut, NeedsOwner: p.NeedsOwner, Sensitive: p.Sensitive}
 	if out.Changes == nil {
 		out.Changes = []directory.Change{}
 	}
@@ -157,9 +185,10 @@ func (s *Server) plan(c *call) error {
 			return err
 		}
 	}
+	d.focus = ""
 	change := revision.Change{Base: d.base, Document: d.doc, Actor: c.actor(), Source: c.who.source(), Shell: c.shell, CanOwn: c.who.has(directory.WriteOwners)}
 	plan, err := s.book.Plan(c.ctx(), change)
-	return c.tellPlan(plan, err)
+	return c.tellPlan(d, plan, err)
 }
 
 // edit makes one change of a plan's.
@@ -209,6 +238,15 @@ func set[T any](list []T, noun, id string, v *T, name func(*T) string) ([]T, err
 	return list, nil
 }
 
+// focus is the path of what was set.
+func focus[T any](name string, list []T, v *T, nameOf func(*T) string) string {
+	if v == nil {
+		return ""
+	}
+	at := slices.IndexFunc(list, func(one T) bool { return nameOf(&one) == nameOf(v) })
+	return name + "[" + strconv.Itoa(at) + "]"
+}
+
 func slugOf(p *directory.Provider) string     { return p.Slug }
 func idOf(cl *directory.Client) string        { return cl.ID }
 func audienceOf(r *directory.Resource) string { return r.ID }
@@ -228,6 +266,7 @@ func (d *draft) setProvider(slug string, p *directory.Provider) (err error) {
 			p.ClientSecretSource = d.doc.Providers[i].ClientSecretSource
 		}
 	}
+	defer func() { d.focus = focus("providers", d.doc.Providers, p, slugOf) }()
 	d.doc.Providers, err = set(d.doc.Providers, "provider", slug, p, slugOf)
 	return err
 }
@@ -246,6 +285,7 @@ func (d *draft) setClient(id string, cl *directory.Client) (err error) {
 			cl.SecretSources = slices.Clone(d.doc.Clients[i].SecretSources)
 		}
 	}
+	defer func() { d.focus = focus("clients", d.doc.Clients, cl, idOf) }()
 	d.doc.Clients, err = set(d.doc.Clients, "client", id, cl, idOf)
 	return err
 }
@@ -254,6 +294,7 @@ func (d *draft) setResource(id string, r *directory.Resource) (err error) {
 	if r != nil && id != "" && r.ID == "" {
 		r.ID = id
 	}
+	defer func() { d.focus = focus("resources", d.doc.Resources, r, audienceOf) }()
 	d.doc.Resources, err = set(d.doc.Resources, "resource", id, r, audienceOf)
 	return err
 }
@@ -263,6 +304,7 @@ func (d *draft) setRule(name string, r *mapping.Rule, before string) (err error)
 	if r != nil && name != "" && r.Name == "" {
 		r.Name = name
 	}
+	defer func() { d.focus = focus("rules", d.doc.Rules, r, nameOf) }()
 	if d.doc.Rules, err = set(d.doc.Rules, "rule", name, r, nameOf); err != nil || r == nil || before == "" {
 		return err
 	}

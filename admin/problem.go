@@ -171,6 +171,9 @@ func (s *Server) explainError(err error) *refusal {
 		if errors.Is(err, row.is) {
 			p := problem(row.status, row.word, row.detail)
 			p.cause = err
+			for _, at := range revision.Refusals(err) {
+				p.Problems = append(p.Problems, api.Fault{Path: at.Path, Message: at.Err.Error()})
+			}
 			if row.word == api.Conflict {
 				p.Revision = s.book.Current().Number
 			}
