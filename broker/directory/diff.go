@@ -45,7 +45,7 @@ const aSecret = "a secret"
 // sensitive are the settings whose changes are, by kind; "" is a new thing as a whole.
 var sensitive = map[string][]string{
 	KindProvider: {"", "kind", "issuer", "client_id", "client_secret", "auth_method", "params", "endpoint_hosts", "hosted_domain", "authorization_server",
-		"organization", "trust_email", "email_domains", "allow_private_network"},
+		"organization", "trust_email", "email_domains", "linking", "allow_private_network"},
 	KindClient: {"", "public", "password_grant", "first_party", "confirm_redirect", "secrets", "auth_method", "jwks", "jwks_uri", "redirect_uris",
 		"post_logout_redirect_uris", "allowed_origins", "backchannel_logout_uri", "allow_private_network", "pkce", "machine_scopes", "introspects"},
 	KindScope: {"resource"},

@@ -39,6 +39,7 @@ var floors = map[string]struct {
 	"guard/guardtest":        {floor: 2},
 	"storage/storagetest":    {floor: 2},
 	"admin/api":              {floor: 2, beside: []string{"broker/policy"}},
+	"admin/snippets":         {floor: 0},
 	"broker":                 {floor: 3},
 	"admin":                  {floor: 3},
 	"configs":                {floor: 4},
