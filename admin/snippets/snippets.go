@@ -56,7 +56,7 @@ type kind struct {
 var apps = []kind{
 	{Snippet{Name: "go", Title: "Go · go-oidc and x/oauth2", File: "main.go", Setup: "go mod init app && go get github.com/coreos/go-oidc/v3/oidc golang.org/x/oauth2", Run: "go run ."}, "app.go.tmpl", always},
 	{Snippet{Name: "node", Title: "Node · openid-client", File: "app.mjs", Setup: "npm install openid-client@6", Run: "node app.mjs"}, "app.mjs.tmpl", always},
-	{Snippet{Name: "python", Title: "Python · Authlib and Flask", File: "app.py", Setup: "pip install 'authlib>=1.3' flask requests", Run: "python app.py"}, "app.py.tmpl", always},
+	{Snippet{Name: "python", Title: "Python · Authlib and Flask", File: "app.py", Setup: "pip install authlib flask requests", Run: "python app.py"}, "app.py.tmpl", always},
 	{Snippet{Name: "apache", Title: "Apache · mod_auth_openidc", File: "handstamp.conf", Setup: "apt install libapache2-mod-auth-openidc && a2enmod auth_openidc",
 		Note: "Protects everything below /protected/ of a site that knows nothing of logins. The redirect URI must be an address below it that no page has."}, "app.conf.tmpl", confidential},
 	{Snippet{Name: "kubernetes", Title: "Kubernetes · API server and kubelogin", File: "authentication.yaml",

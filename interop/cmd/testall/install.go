@@ -25,6 +25,9 @@ var tools = []tool{
 	{"the agent that keeps a person's tokens", []string{"/usr/bin/oidc-agent"}, "oidc-agent-cli"},
 	{"the API in Python", []string{"/usr/lib/python3/dist-packages/jwt/__init__.py"}, "python3-jwt"},
 	{"the API in Python", []string{"/usr/lib/python3/dist-packages/cryptography/__init__.py"}, "python3-cryptography"},
+	{"the app in Python", []string{"/usr/lib/python3/dist-packages/authlib/__init__.py"}, "python3-authlib"},
+	{"the app in Python", []string{"/usr/lib/python3/dist-packages/flask/__init__.py"}, "python3-flask"},
+	{"the app in Python", []string{"/usr/lib/python3/dist-packages/requests/__init__.py"}, "python3-requests"},
 	{"the race detector", []string{"/usr/bin/gcc", "/usr/bin/cc", "/usr/bin/clang"}, "gcc libc6-dev"},
 }
 
