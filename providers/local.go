@@ -272,20 +272,9 @@ func (l *local) welcome(ctx context.Context, who Account, right func(context.Con
 	if len(who.Groups) > 0 {
 		claims["groups"] = anys(who.Groups)
 	}
+	verified, _ := judgeEmail(l.settings, nil, claims) // an administrator's word weighs as that of any other provider
 	return &Identity{Issuer: localIssuer, Subject: who.Subject, AuthTime: l.settings.Now(), AMR: amr, Claims: claims,
-		EmailVerified: l.emailVerified(who), PasswordSince: who.PasswordSince}, nil
-}
-
-// emailVerified weighs an administrator's word as that of any other provider.
-func (l *local) emailVerified(who Account) bool {
-	domain, ok := emailDomain(who.Email)
-	switch {
-	case !ok || !who.EmailVerified:
-		return false
-	case l.settings.TrustEmail == "always":
-		return true
-	}
-	return l.settings.TrustEmail == "own_domains" && slices.Contains(l.settings.EmailDomains, domain)
+		EmailVerified: verified, PasswordSince: who.PasswordSince}, nil
 }
 
 func anys(list []string) []any {

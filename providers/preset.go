@@ -37,7 +37,7 @@ type preset struct {
 }
 
 func (p *preset) register() {
-	Register(Kind{Name: p.name, Title: p.title, New: p.new, Issuer: p.issuer})
+	Register(Kind{Name: p.name, Title: p.title, New: p.new, Issuer: p.issuer, authority: p.authority})
 }
 
 func (p *preset) discoveryQuery(s Settings) string {

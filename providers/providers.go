@@ -195,6 +195,8 @@ type Kind struct {
 	// OwnBook marks a kind without an upstream: it asks people itself and looks them up
 	// in Settings.Accounts. It knows no issuer, client or endpoint.
 	OwnBook bool
+
+	authority func(domain string, claims map[string]any) bool // see JudgeEmail
 }
 
 var registry = struct {

@@ -15,7 +15,9 @@ import (
 func told(old, new Document) (out []string) {
 	for _, d := range []*Document{&old, &new} {
 		*d = d.clone()
-		d.FoldSecrets(func(owner, secret string) string { return fmt.Sprintf("%x", DigestSecret(providers.Secret(owner + secret)).Reveal()) }, nil)
+		d.FoldSecrets(func(owner, secret string) string {
+			return fmt.Sprintf("%x", DigestSecret(providers.Secret(owner+secret)).Reveal())
+		}, nil)
 	}
 	for _, c := range Diff(old, new) {
 		text := c.String()
@@ -74,7 +76,9 @@ func TestADiffSpeaksOfWhatAChangeMeans(t *testing.T) {
 		{"a provider less", func(d *Document) { d.Providers = d.Providers[:2] }, []string{"provider auth0 is gone: auth0 https://acme.eu.auth0.com/"}},
 		{"the chooser's order", func(d *Document) { d.Providers[0], d.Providers[2] = d.Providers[2], d.Providers[0] },
 			[]string{"provider auth0 moved before okta", "provider okta moved before google"}},
-		{"a redirect URI", func(d *Document) { d.Clients[0].RedirectURIs = append(d.Clients[0].RedirectURIs, "https://evil.example/cb") },
+		{"a redirect URI", func(d *Document) {
+			d.Clients[0].RedirectURIs = append(d.Clients[0].RedirectURIs, "https://evil.example/cb")
+		},
 			[]string{"!client web: redirect_uris has https://evil.example/cb now"}},
 		{"fewer scopes than the default", func(d *Document) { d.Clients[2].Scopes = []string{"openid"} },
 			[]string{"client partner.portal_1: scopes has no longer profile", "client partner.portal_1: scopes has no longer email"}},

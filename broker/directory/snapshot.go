@@ -21,7 +21,7 @@ type Snapshot struct {
 	rules     *mapping.Rules
 	brand     Brand
 
-	enabled        []*Provider // those that are not switched off
+	enabled        []*Provider    // those that are not switched off
 	place          map[string]int // slug → its place in the document
 	providerBySlug map[string]*Provider
 	providerByID   map[string]*Provider
@@ -126,6 +126,16 @@ func (s *Snapshot) Scope(name string) (Scope, bool) {
 	}
 	return Scope{}, false
 }
+
+// ScopeOwner finds the API that a scope opens. Those of OpenID Connect have none.
+func (s *Snapshot) ScopeOwner(scope string) (*Resource, bool) {
+	r, ok := s.resourceOf[scope]
+	return r, ok
+}
+
+// IsIdentityScope tells whether a scope is one of OpenID Connect, which a sign-in gives
+// by itself.
+func IsIdentityScope(scope string) bool { return isIdentityScope(scope) }
 
 // Origins are the browser origins of all enabled clients: a CORS preflight carries
 // no client, so any of them may pass it.

@@ -45,28 +45,24 @@ const (
 	factAsked  = "asked"  // the claims parameter of the request
 )
 
-// Decide is the one path from a person to scopes: the rules speak, admit()
-// judges, and what remains is requested ∩ client ∩ person. It is used at login,
-// single sign-on, consent and refresh alike. err tells the app; a nil error with
-// a Refusal means that policy said no.
+// Decide is directory's decision for a subject, with what a grant keeps of it. It is
+// used at login, single sign-on, consent and refresh alike. err tells the app; a nil
+// error with a Refusal means that policy said no.
 func Decide(s *directory.Snapshot, c *directory.Client, who Subject, resources, scopes []string) (*Decided, *directory.Refusal, *oauth.Error) {
-	target, oerr := s.Target(c, resources, scopes)
+	v, oerr := s.Decide(directory.Visit{Admission: admission(c, who, nil), Asks: Question(c, who), Resources: resources, Scopes: scopes})
 	if oerr != nil {
 		return nil, nil, oerr
 	}
-	d, refusal := judge(s, c, who)
-	if refusal != nil {
-		return nil, refusal, nil
+	if v.Refusal != nil {
+		return nil, v.Refusal, nil
 	}
+	d := v.Decision
 	trace, err := json.Marshal(telling(d.Trace))
 	if err != nil {
 		return nil, nil, oauth.E(oauth.ServerError, "the decision could not be recorded").Because(err)
 	}
-	if c.ID == directory.AdminClient { // a role opens the administration, and rules say nothing about it (A11)
-		d.Scopes, d.Roles, d.Claims = directory.AdminScopes(who.AdminRole), nil, nil
-	}
 	errored := slices.ContainsFunc(d.Trace, func(s mapping.Step) bool { return s.Errored })
-	return &Decided{Errored: errored, Target: target, Scopes: target.Grantable(d.Scopes), Roles: d.Roles, Trace: trace,
+	return &Decided{Errored: errored, Target: v.Target, Scopes: v.Scopes, Roles: d.Roles, Trace: trace,
 		Basis: basis(s, who), Claims: map[string]any{factAccess: d.Claims, factPerson: person(who, d.Claims)}}, nil, nil
 }
 
@@ -129,11 +125,6 @@ func Question(c *directory.Client, who Subject) mapping.Input {
 	return mapping.Input{Claims: who.Claims, ProviderSlug: who.Provider.Slug, ProviderKind: who.Provider.Kind, ClientID: c.ID,
 		User: mapping.UserInput{ID: who.User.ID, Subject: who.User.Subject, Name: who.User.Name, Email: who.User.Email,
 			EmailVerified: who.User.EmailVerified, New: who.New}}
-}
-
-func judge(s *directory.Snapshot, c *directory.Client, who Subject) (*mapping.Decision, *directory.Refusal) {
-	d := s.Rules().Decide(Question(c, who))
-	return &d, s.Admit(admission(c, who, &d))
 }
 
 func admission(c *directory.Client, who Subject, d *mapping.Decision) directory.Admission {

@@ -77,6 +77,16 @@ func (r *Rules) ClaimNames(provider string) []string {
 	return slices.Sorted(maps.Keys(names))
 }
 
+// Giving lists the rules that give a scope, when they apply.
+func (r *Rules) Giving(scope string) (names []string) {
+	for i := range r.rules {
+		if slices.Contains(r.rules[i].Scopes, scope) {
+			names = append(names, r.rules[i].Name)
+		}
+	}
+	return names
+}
+
 // Len is the number of rules.
 func (r *Rules) Len() int { return len(r.rules) }
 

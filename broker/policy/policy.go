@@ -14,7 +14,6 @@ package policy
 import (
 	"time"
 
-	"github.com/handstamp/handstamp/broker/directory"
 	"github.com/handstamp/handstamp/broker/mapping"
 )
 
@@ -69,8 +68,9 @@ type User struct {
 
 // Missing is a scope that was asked for and is not given.
 type Missing struct {
-	Scope string `json:"scope"`
-	Why   string `json:"why"`
+	Scope string   `json:"scope"`
+	Why   string   `json:"why"`
+	Rules []string `json:"rules,omitzero"` // that would give it to others
 }
 
 // Login is one that happened, as Effects replays it.
@@ -99,10 +99,3 @@ type Effect struct {
 	Refusal      string            `json:"refusal,omitzero"` // for the operator: why it is not admitted (any more)
 	ByRule       map[string]string `json:"by_rule,omitzero"` // "role x" or "scope y" → the rule that gives it now, or gave it before
 }
-
-// Judge answers a question. An error means that it cannot be answered: no such
-// provider or client, or a request that the app could not even make.
-func Judge(s *directory.Snapshot, q Question) (*Answer, error) { return nil, nil }
-
-// Effects replays logins under two snapshots and tells those that come out differently.
-func Effects(old, new *directory.Snapshot, logins []Login) []Effect { return nil }
