@@ -1,0 +1,88 @@
+package console
+
+import (
+	"encoding/base64"
+	"fmt"
+	"html/template"
+	"strings"
+	"time"
+	"unicode"
+	"unicode/utf8"
+)
+
+// words makes text of others fit to be shown: without control and direction marks,
+// which could rearrange what stands around them, and no longer than a person reads.
+func words(s string, most int) string {
+	s = strings.ToValidUTF8(s, "")
+	s = strings.Join(strings.FieldsFunc(s, func(r rune) bool { return unicode.IsSpace(r) || unicode.IsControl(r) }), " ")
+	s = strings.Map(func(r rune) rune {
+		if unicode.Is(unicode.Cf, r) && r != '\u200d' && r != '\u200c' { // joiners spell emoji and Persian
+			return -1
+		}
+		return r
+	}, s)
+	if utf8.RuneCountInString(s) > most {
+		s = string([]rune(s)[:most-1]) + "…"
+	}
+	return s
+}
+
+// stamp is a time for people and, in its datetime attribute, for programs. Nobody knows
+// here where the person is: hence UTC.
+type stamp time.Time
+
+// UnmarshalJSON reads RFC 3339.
+func (s *stamp) UnmarshalJSON(b []byte) error {
+	var t time.Time
+	if err := t.UnmarshalJSON(b); err != nil {
+		return err
+	}
+	*s = stamp(t)
+	return nil
+}
+
+// Known tells whether there is a time at all.
+func (s stamp) Known() bool { return !time.Time(s).IsZero() }
+
+// Machine is the time as HTML wants it.
+func (s stamp) Machine() string { return time.Time(s).UTC().Format(time.RFC3339) }
+
+// String is the time in words.
+func (s stamp) String() string {
+	if !s.Known() {
+		return "never"
+	}
+	return time.Time(s).UTC().Format("2 Jan 2006, 15:04:05")
+}
+
+// Short is the hour only.
+func (s stamp) Short() string { return time.Time(s).UTC().Format("15:04") }
+
+// milliseconds spells a duration that the API counts in milliseconds.
+func milliseconds(ms float64) string {
+	if ms >= 10_000 {
+		return fmt.Sprintf("%.0f s", ms/1000)
+	}
+	if ms >= 1000 {
+		return fmt.Sprintf("%.1f s", ms/1000)
+	}
+	return fmt.Sprintf("%.0f ms", ms)
+}
+
+// key spells a name for an address: ids of resources and names of rules may hold anything.
+func key(s string) string { return base64.RawURLEncoding.EncodeToString([]byte(s)) }
+
+// listOf joins words for a sentence.
+func listOf(all []string) string { return words(strings.Join(all, ", "), 2000) }
+
+// pager leads to the next part of a list.
+type pager struct {
+	Next template.URL
+}
+
+func pagerView(base string, next string) pager {
+	if next == "" {
+		return pager{}
+	}
+	return pager{Next: template.URL(base + "cursor=" + next)}
+}
