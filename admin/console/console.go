@@ -1,7 +1,6 @@
 package console
 
 import (
-	"context"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -9,8 +8,6 @@ import (
 	"net/url"
 	"strings"
 	"time"
-
-	"github.com/handstamp/handstamp/storage"
 )
 
 // Sealer keeps what travels in a browser unreadable and unchanged; *storage.Sealer is one.
@@ -34,20 +31,13 @@ type Options struct {
 	Brand  Brand
 	Now    func() time.Time
 	Logger *slog.Logger
-
-	// TakeLink spends an owner link of the shell and gives the access token of its
-	// session. Without it there are no links.
-	TakeLink func(ctx context.Context, link string, who storage.Actor) (accessToken string, err error)
-
-	// ClientIP says where a request comes from; by default the other end of the connection.
-	ClientIP func(*http.Request) string
 }
 
 // Console serves the pages. It is safe for concurrent use.
 type Console struct {
 	Options
 	url, issuer *url.URL
-	api, broker *http.Client
+	broker      *http.Client
 	look        *look
 	jar         *jar
 	pending     *pending
@@ -78,16 +68,12 @@ func New(o Options) (*Console, error) {
 	if c.Logger == nil {
 		c.Logger = slog.New(slog.DiscardHandler)
 	}
-	if c.ClientIP == nil {
-		c.ClientIP = remoteIP
-	}
 	if c.Brand.Name == "" {
 		c.Brand.Name = "Handstamp"
 	}
 	if c.look, err = newLook(); err != nil {
 		return nil, fmt.Errorf("console: %w", err)
 	}
-	c.api = &http.Client{Transport: inside{o.API}, CheckRedirect: stay}
 	c.broker = &http.Client{Transport: inside{o.Broker}, CheckRedirect: stay}
 	c.jar = newJar(c.url, o.Sealer, c.Now)
 	c.pending, c.renewals = newPending(c.Now), newRenewals(c.Now)

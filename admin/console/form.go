@@ -3,6 +3,8 @@ package console
 import (
 	"net/url"
 	"strings"
+
+	"github.com/handstamp/handstamp/admin/api"
 )
 
 // Field is one thing to fill in.
@@ -151,7 +153,7 @@ func (f *Form) blame(err error) bool {
 		f.Problems = append(f.Problems, Summary{Text: words(p.Title+": "+p.Detail, 500)})
 	}
 	for _, line := range p.Problems {
-		text := words(strings.TrimSpace(line.Text+" "+line.Fix), 600)
+		text := words(faultText(line), 600)
 		if one := f.fieldAt(line.Path); one != nil {
 			f.wrong(one, text)
 		} else {
@@ -201,6 +203,15 @@ func (f *Field) all() string {
 	return f.Value
 }
 
+// faultText is a fault and its likely fix as sentences.
+func faultText(f api.Fault) string {
+	text := strings.TrimSuffix(capital(f.Message), ".") + "."
+	if f.Hint != "" {
+		text += " " + strings.TrimSuffix(capital(f.Hint), ".") + "."
+	}
+	return text
+}
+
 func lines(text string) (out []string) {
 	for line := range strings.Lines(text) {
 		if line = strings.TrimSpace(line); line != "" {
@@ -211,14 +222,6 @@ func lines(text string) (out []string) {
 }
 
 func to(path string) string { return url.Values{"to": {path}}.Encode() }
-
-// reasonQuery is the query of a write that says why.
-func reasonQuery(reason string) url.Values {
-	if reason == "" {
-		return nil
-	}
-	return url.Values{"reason": {reason}}
-}
 
 // drawn is a form together with the frame that it is drawn in.
 type drawn struct {

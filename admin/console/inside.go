@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"context"
 	"io"
-	"net"
 	"net/http"
 	"strconv"
 )
@@ -77,11 +76,3 @@ func (w *reply) Write(p []byte) (int, error) {
 
 // Flush does nothing: an answer is handed over whole.
 func (w *reply) Flush() {}
-
-func remoteIP(r *http.Request) string {
-	host, _, err := net.SplitHostPort(r.RemoteAddr)
-	if err != nil {
-		return r.RemoteAddr
-	}
-	return host
-}

@@ -2,16 +2,13 @@ package console
 
 import (
 	"crypto/rand"
+	"errors"
 	"net/http"
-	"time"
 
-	"github.com/handstamp/handstamp/storage"
+	"github.com/handstamp/handstamp/admin/api"
 )
 
 func (c *Console) linkRoutes() []route {
-	if c.TakeLink == nil {
-		return nil
-	}
 	return []route{
 		{"GET /enter", nobody, c.lookAtLink},
 		{"POST /enter", nobody, c.takeLink},
@@ -20,28 +17,26 @@ func (c *Console) linkRoutes() []route {
 
 // lookAtLink shows a button. Chat programs open links to preview them: a GET spends nothing.
 func (c *Console) lookAtLink(v *visit) error {
-	link := v.query("link")
-	if link == "" {
-		return v.tell(http.StatusBadRequest, "This link is not whole", "Copy the whole line that `handstamp admin link` printed.", "")
+	token := v.query("token")
+	if token == "" {
+		return v.tell(http.StatusBadRequest, "This link is not whole", "Copy the whole line that handstamp admin link printed.", "")
 	}
-	return v.show("enter", "Enter as owner", link)
+	return v.show("enter", "Enter as owner", token)
 }
 
 // takeLink spends the link for an owner session of some minutes.
 func (c *Console) takeLink(v *visit) error {
-	who := storage.Actor{Kind: "link", IP: c.ClientIP(v.r), Device: words(v.r.UserAgent(), 200), RequestID: v.reference}
-	access, err := c.TakeLink(v.r.Context(), v.typed("link"), who)
-	if err != nil {
+	got, err := c.client("").TakeLink(v.ctx(), v.typed("token"))
+	if api.IsKind(err, api.LinkSpent) || api.IsUnauthorized(err) || api.IsNotFound(err) || api.IsKind(err, api.BadRequest) {
 		v.cause = err
 		return v.tell(http.StatusForbidden, "This link is spent", "A link works once and for ten minutes. Make another one in the shell: handstamp admin link", "")
 	}
-	got, err := claimsOf(access)
 	if err != nil {
 		return err
 	}
-	ends := time.Unix(got.Expires, 0)
-	if !c.jar.setSession(v.w, &session{ID: rand.Text(), Access: access, Expires: ends, Ends: ends, Link: true}) {
-		return errUnreadable
+	s := &session{ID: rand.Text(), Access: got.AccessToken, Expires: got.ExpiresAt, Ends: got.ExpiresAt, Link: true}
+	if !c.jar.setSession(v.w, s) {
+		return errors.New("the session does not fit into a cookie")
 	}
 	return v.done("/", "You are in. Name an owner under Administrators, so that you need no link next time.")
 }

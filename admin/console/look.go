@@ -11,6 +11,9 @@ import (
 	"net/http"
 	"strconv"
 	"strings"
+	"time"
+
+	"github.com/handstamp/handstamp/admin/api"
 )
 
 //go:embed templates/*.html assets/*
@@ -50,7 +53,7 @@ func newLook() (*look, error) {
 		}
 	}
 	funcs := template.FuncMap{"words": func(s string) string { return words(s, 200) }, "prose": func(s string) string { return words(s, 2000) },
-		"asset": func(name string) string { return l.urls[name] }, "form": formView, "pager": pagerView, "key": key, "ms": milliseconds, "list": listOf}
+		"asset": func(name string) string { return l.urls[name] }, "form": formView, "pager": pagerView, "key": key, "ms": milliseconds, "list": listOf, "fault": faultText, "at": func(t time.Time) stamp { return stamp(t) }, "when": when}
 	base, err := template.New("").Funcs(funcs).ParseFS(files, "templates/layout.html", "templates/parts.html", "templates/forms.html")
 	if err != nil {
 		return nil, fmt.Errorf("parse layout: %w", err)
@@ -95,7 +98,7 @@ type frame struct {
 	Title  string
 	Brand  string
 	Page   any
-	Me     me
+	Me     api.Me
 	In     bool   // somebody is signed in and known
 	CSRF   string // the hidden field of every form
 	Note   string // what has just happened
@@ -126,9 +129,9 @@ var navigation = []navEntry{
 	{Path: "/rules", Title: "Rules", Icon: "rule", need: "directory:read"},
 	{Path: "/revisions", Title: "Revisions", Icon: "clock", need: "directory:read"},
 	{Path: "/audit", Title: "Audit", Icon: "book", need: "audit:read"},
-	{Path: "/administrators", Title: "Administrators", Icon: "shield", need: "audit:read"},
+	{Path: "/administrators", Title: "Administrators", Icon: "shield", need: "users:read"},
 	{Path: "/keys", Title: "Keys", Icon: "key", need: "directory:read"},
-	{Path: "/logout-notices", Title: "Logout notices", Icon: "bell", need: "logins:read"},
+	{Path: "/logout-notices", Title: "Logout notices", Icon: "bell", need: "users:read"},
 }
 
 // nav is the navigation of this person: what leads nowhere for them is left out.
@@ -152,7 +155,7 @@ func (v *visit) show(name, title string, data any) error {
 // showAs renders a page whole before the first byte leaves, so that a fault in a
 // template never sends half a page.
 func (v *visit) showAs(status int, name, title string, data any) error {
-	f := frame{Title: words(title, 120), Brand: v.c.Brand.Name, Page: data, Me: v.me, In: v.me.Role != "", Path: v.r.URL.Path, Issuer: v.c.Issuer, can: v.Can}
+	f := frame{Title: words(title, 120), Brand: v.c.Brand.Name, Page: data, Me: v.me, In: v.me.Kind != "", Path: v.r.URL.Path, Issuer: v.c.Issuer, can: v.Can}
 	if v.session != nil {
 		f.CSRF = v.session.formToken()
 		if v.session.Link {

@@ -4,13 +4,15 @@ import (
 	"errors"
 	"net/http"
 	"strings"
+
+	"github.com/handstamp/handstamp/admin/api"
 )
 
 // notice is a page that says one thing.
 type notice struct {
 	Title, Sentence string
 	Reference       string
-	Problems        []problemLine
+	Problems        []api.Fault
 	Link            string // where to go on, or ""
 }
 
@@ -39,7 +41,7 @@ func (v *visit) failKindly(err error) error {
 	switch p := problemOf(err); {
 	case errors.Is(err, errSignedOut), p != nil && p.Status == http.StatusUnauthorized:
 		return v.signInFirst()
-	case p != nil && p.is("reauth_required"):
+	case api.IsReauth(err):
 		if v.session.Sub == "" {
 			return v.tell(http.StatusForbidden, "This needs a fresh link", "Make another link in the shell: handstamp admin link", "")
 		}
@@ -81,6 +83,11 @@ func (v *visit) signInFirst() error {
 		}
 		return v.confirmYou()
 	}
+	var out bool
+	if v.c.jar.open(v.r, "-out", &out) {
+		v.c.jar.clear(v.w, "-out")
+		return v.show("signed-out", "Signed out", nil)
+	}
 	return v.seeOther("/sign-in?" + to(v.r.URL.RequestURI()))
 }
 
@@ -92,7 +99,7 @@ func (v *visit) confirmYou() error {
 	return v.seeOther("/confirm/" + v.c.pending.keep(v.session.owner(), v.r.URL.Path, v.r.PostForm))
 }
 
-func (v *visit) tellProblem(p *problem) error {
+func (v *visit) tellProblem(p *api.Problem) error {
 	n := notice{Title: p.Title, Sentence: p.Detail, Reference: p.Instance, Problems: p.Problems, Link: "/"}
 	if n.Reference == "" {
 		n.Reference = v.reference
@@ -100,6 +107,9 @@ func (v *visit) tellProblem(p *problem) error {
 	switch p.Status {
 	case http.StatusForbidden:
 		n.Title = "Your role does not allow this"
+		if p.Kind() == api.OwnersOnly {
+			n.Title = "This needs an owner"
+		}
 	case http.StatusNotFound:
 		n.Title, n.Sentence = "There is nothing here", "The address may be misspelled, or what it named is gone."
 	case http.StatusPreconditionFailed:

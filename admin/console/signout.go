@@ -4,6 +4,7 @@ import (
 	"net/http"
 	"net/url"
 
+	"github.com/handstamp/handstamp/admin/api"
 	"github.com/handstamp/handstamp/broker/directory"
 )
 
@@ -20,6 +21,9 @@ func (c *Console) signOutRoutes() []route {
 func (c *Console) signOut(v *visit) error {
 	c.jar.clear(v.w, "")
 	s := v.session
+	if s != nil && s.Link {
+		v.cause = c.client(s.Access).EndLinkSession(v.ctx())
+	}
 	if s == nil || s.Link {
 		return v.seeOther("/signed-out")
 	}
@@ -31,9 +35,10 @@ func (c *Console) signOut(v *visit) error {
 			res.Body.Close()
 		}
 	}
-	q := url.Values{"client_id": {directory.AdminClient}, "id_token_hint": {s.IDToken}, "post_logout_redirect_uri": {c.URL + "/signed-out"}}
+	q := url.Values{"client_id": {directory.AdminClient}, "id_token_hint": {s.IDToken}, "post_logout_redirect_uri": {c.URL}}
 	to := c.Issuer + "/logout?" + q.Encode()
-	v.session, v.me = nil, me{}
+	c.jar.seal(v.w, "-out", true, tripLife) // where the broker leads back, nobody is signed in again at once
+	v.session, v.me = nil, api.Me{}
 	v.w.Header().Set("Refresh", "0; url="+to)
 	return v.showAs(http.StatusOK, "signing-out", "Signing out", to)
 }

@@ -1,13 +1,14 @@
 package console
 
 import (
-	"encoding/base64"
 	"fmt"
 	"html/template"
 	"strings"
 	"time"
 	"unicode"
 	"unicode/utf8"
+
+	"github.com/handstamp/handstamp/admin/api"
 )
 
 // words makes text of others fit to be shown: without control and direction marks,
@@ -31,16 +32,6 @@ func words(s string, most int) string {
 // here where the person is: hence UTC.
 type stamp time.Time
 
-// UnmarshalJSON reads RFC 3339.
-func (s *stamp) UnmarshalJSON(b []byte) error {
-	var t time.Time
-	if err := t.UnmarshalJSON(b); err != nil {
-		return err
-	}
-	*s = stamp(t)
-	return nil
-}
-
 // Known tells whether there is a time at all.
 func (s stamp) Known() bool { return !time.Time(s).IsZero() }
 
@@ -59,18 +50,26 @@ func (s stamp) String() string {
 func (s stamp) Short() string { return time.Time(s).UTC().Format("15:04") }
 
 // milliseconds spells a duration that the API counts in milliseconds.
-func milliseconds(ms float64) string {
+func milliseconds(ms int64) string {
 	if ms >= 10_000 {
-		return fmt.Sprintf("%.0f s", ms/1000)
+		return fmt.Sprintf("%d s", ms/1000)
 	}
 	if ms >= 1000 {
-		return fmt.Sprintf("%.1f s", ms/1000)
+		return fmt.Sprintf("%.1f s", float64(ms)/1000)
 	}
-	return fmt.Sprintf("%.0f ms", ms)
+	return fmt.Sprintf("%d ms", ms)
+}
+
+// when is a time that may be absent.
+func when(t *time.Time) stamp {
+	if t == nil {
+		return stamp{}
+	}
+	return stamp(*t)
 }
 
 // key spells a name for an address: ids of resources and names of rules may hold anything.
-func key(s string) string { return base64.RawURLEncoding.EncodeToString([]byte(s)) }
+func key(s string) string { return api.Key(s) }
 
 // listOf joins words for a sentence.
 func listOf(all []string) string { return words(strings.Join(all, ", "), 2000) }

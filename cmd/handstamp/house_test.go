@@ -42,6 +42,7 @@ var floors = map[string]struct {
 	"admin/snippets":         {floor: 0},
 	"broker":                 {floor: 3},
 	"admin":                  {floor: 3},
+	"admin/console":          {floor: 3},
 	"configs":                {floor: 4},
 	"examples":               {floor: 5},
 	"examples/app":           {floor: 4},
