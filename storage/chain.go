@@ -84,7 +84,8 @@ func (c *chainer) settled(s *stamper, now time.Time) int64 {
 	return at
 }
 
-// openChain notes where the chain begins, in a book that has none.
+// openChain notes where the chain begins, in a book that has none, and links what an
+// earlier process left.
 func (d *DB) openChain(ctx context.Context) error {
 	var newest string
 	if d.engine.alone() { // ids never step back, even where the clock did
@@ -94,9 +95,20 @@ func (d *DB) openChain(ctx context.Context) error {
 	}
 	d.stamps.begin(max(d.now(), timeOf(newest)))
 	d.chain.linked = idAt(d.stamps.begun)
-	if _, err := d.anchor(ctx, d.engine.reader()); !errors.Is(err, ErrNotFound) {
-		return err
+	_, err := d.anchor(ctx, d.engine.reader())
+	if err == nil {
+		_, err = d.adopt(ctx)
 	}
+	if errors.Is(err, ErrNotFound) {
+		return d.beginChain(ctx)
+	}
+	if err != nil { // people sign in all the same, and AuditChain says what is wrong
+		d.log.Error("the audit's chain could not go on", "cause", err)
+	}
+	return nil
+}
+
+func (d *DB) beginChain(ctx context.Context) error {
 	_, err := write(ctx, d, "begin the audit's chain", func(ctx context.Context, q runner) (none struct{}, err error) {
 		var before string
 		if err := q.QueryRowContext(ctx, `SELECT COALESCE(MAX(id), '') FROM audit`).Scan(&before); err != nil {

@@ -271,6 +271,40 @@ func TestA16_RowsPastTheirRetentionGoAndTheRestStaysVerifiable(t *testing.T) {
 	}, c.set, func(o *storage.Options) { o.Retention.Audit = 4 * 24 * time.Hour })
 }
 
+func TestA16_AVerificationAndTheJanitorDoNotDisturbEachOther(t *testing.T) {
+	c := newClock()
+	storagetest.Each(t, func(t *testing.T, db *storage.DB) {
+		b := newBook(t, db, c)
+		for range 20 {
+			b.notes(10)
+			b.chain()
+			c.Advance(time.Hour)
+		}
+		var verifying sync.WaitGroup
+		done := make(chan struct{})
+		verifying.Go(func() {
+			for {
+				if r, err := b.AuditChain(context.Background()); err != nil || r.Broken != nil {
+					t.Errorf("%+v, %v", r, err)
+					return
+				}
+				select {
+				case <-done:
+					return
+				default:
+				}
+			}
+		})
+		for range 20 {
+			c.Advance(time.Hour)
+			_, err := b.Sweep(t.Context())
+			b.must(err)
+		}
+		close(done)
+		verifying.Wait()
+	}, c.set, func(o *storage.Options) { o.Retention.Audit = 20 * time.Hour })
+}
+
 func TestA16_WhatStrangersWriteIntoTheAuditStaysOnOneLineAndShort(t *testing.T) {
 	eachBook(t, func(t *testing.T, b *book) {
 		nasty := "one\r\nAug 1 00:00:00 audit: forged\x00\u2028\x1b[2J\xff"

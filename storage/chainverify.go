@@ -39,6 +39,7 @@ func breakAt(id, why string) error {
 type verification struct {
 	d      *DB
 	report *ChainReport
+	begin  anchor
 	before string            // MAC of the link before
 	seq    int64             // of that link
 	first  map[string]string // node → its first id in a link
@@ -50,14 +51,19 @@ type verification struct {
 // everything, and may go on while the book is in use. What a process wrote since its last
 // link counts as waiting.
 func (d *DB) AuditChain(ctx context.Context) (*ChainReport, error) {
-	v := &verification{d: d, report: &ChainReport{}, first: map[string]string{}, last: map[string]string{}}
-	err := v.walk(ctx)
-	var b *broken
-	if errors.As(err, &b) {
+	for {
+		v := &verification{d: d, report: &ChainReport{}, first: map[string]string{}, last: map[string]string{}}
+		err := v.walk(ctx)
+		var b *broken
+		if !errors.As(err, &b) {
+			return only(v.report, err)
+		}
+		if now, err := d.anchor(ctx, d.engine.reader()); err == nil && now.seq > v.begin.seq {
+			continue // what was missed went with its retention meanwhile
+		}
 		v.report.Broken = &b.Break
 		return v.report, nil
 	}
-	return only(v.report, err)
 }
 
 func (v *verification) walk(ctx context.Context) error {
@@ -69,7 +75,7 @@ func (v *verification) walk(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	v.before, v.seq = begin.mac, begin.seq
+	v.begin, v.before, v.seq = begin, begin.mac, begin.seq
 	for {
 		links, err := d.links(ctx, v.seq, 50)
 		if err != nil {
@@ -91,7 +97,7 @@ func (v *verification) walk(ctx context.Context) error {
 		return breakAt("", fmt.Sprintf("the chain ends at link %d, and there was a link %d", v.seq, seen))
 	}
 	v.report.Head = fmt.Sprintf("%d:%s", v.seq, v.before)
-	return v.rest(ctx, begin)
+	return v.rest(ctx)
 }
 
 // links lists links after a number.
@@ -157,9 +163,9 @@ func (v *verification) link(ctx context.Context, l *link) error {
 }
 
 // rest looks at rows that no link covers: they are new, or they were added.
-func (v *verification) rest(ctx context.Context, begin anchor) error {
+func (v *verification) rest(ctx context.Context) error {
 	d := v.d
-	if err := d.read(ctx, `SELECT COUNT(*) FROM audit WHERE id <= $1`, begin.beforeID).Scan(&v.report.Older); err != nil {
+	if err := d.read(ctx, `SELECT COUNT(*) FROM audit WHERE id <= $1`, v.begin.beforeID).Scan(&v.report.Older); err != nil {
 		return found("count older rows", err)
 	}
 	type span struct{ first, last string }
@@ -170,7 +176,7 @@ func (v *verification) rest(ctx context.Context, begin anchor) error {
 		err := row.Scan(&node, &s.first, &s.last)
 		spans[node] = s
 		return err
-	}, `SELECT substr(id, 17), MIN(id), MAX(id) FROM audit WHERE id > $1 GROUP BY substr(id, 17)`, begin.beforeID)
+	}, `SELECT substr(id, 17), MIN(id), MAX(id) FROM audit WHERE id > $1 GROUP BY substr(id, 17)`, v.begin.beforeID)
 	if err != nil {
 		return found("look for rows without a link", err)
 	}
@@ -179,7 +185,7 @@ func (v *verification) rest(ctx context.Context, begin anchor) error {
 		if v.first[node] != "" && spans[node].first < v.first[node] {
 			return breakAt(spans[node].first, "it was added")
 		}
-		after := max(v.last[node], begin.beforeID)
+		after := max(v.last[node], v.begin.beforeID)
 		if spans[node].last <= after {
 			continue
 		}
