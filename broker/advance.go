@@ -59,6 +59,7 @@ func (b *Broker) decideAgain(ctx context.Context, v *visit, s *storage.Session) 
 // decide asks the rules and admit(); a refusal goes back to the app.
 func (b *Broker) decide(ctx context.Context, v *visit, who grant.Subject) (*grant.Decided, error) {
 	t := traced(ctx)
+	defer within(ctx, "decide")()
 	d, refusal, oerr := grant.Decide(v.dir.Snapshot, v.client, who, v.request.Resources, v.request.Scopes)
 	if oerr != nil {
 		return nil, back(v.request, oerr)
@@ -78,7 +79,7 @@ func (b *Broker) issue(c *gin.Context, v *visit, s *storage.Session, d *grant.De
 	if err := v.proven(s.ACR); err != nil {
 		return err
 	}
-	code := oauth.NewSecret()
+	code := b.newCode(c)
 	g := b.newGrant(v, d, s.ProviderID, s.SID, proof{s.AuthTime, s.ACR, s.AMR}, code)
 	g.Login = rec(c).reference
 	if remember {

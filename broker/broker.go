@@ -55,6 +55,7 @@ type Options struct {
 	Docs           *Docs      // the page at /docs; nil: there is none
 	Admin          *AdminDoor // the console's way in; nil: nobody signs in to it
 	Journal        *Journal   // keeps the traces of logins; nil: none are kept
+	Telemetry      Telemetry
 }
 
 // Directory is what a request takes once: settings and the providers built from them.
@@ -90,6 +91,7 @@ type Broker struct {
 	behind   atomic.Bool
 	admin    *AdminDoor
 	journal  *Journal
+	tel      *telemetry // nil where nothing is measured
 	sealer   *storage.Sealer
 }
 
@@ -124,6 +126,12 @@ func New(o Options, d *Directory) (*Broker, error) {
 		return nil, err
 	}
 	b.joinOutbox(o)
+	if b.tel, err = newTelemetry(o.Telemetry, strings.TrimSuffix(issuer.Path, "/")); err != nil {
+		return nil, err
+	}
+	if err := b.watchDirectory(o.Telemetry.Metrics); err != nil {
+		return nil, err
+	}
 	return b, b.routes(o.TrustedProxies)
 }
 
@@ -159,6 +167,9 @@ func (b *Broker) routes(trusted []string) error {
 		return fmt.Errorf("trusted_proxies: %w", err)
 	}
 	base := strings.TrimSuffix(b.issuer.Path, "/")
+	if b.tel != nil {
+		e.Use(b.observe)
+	}
 	g := e.Group(base)
 
 	// the walk, in the order in which it happens

@@ -39,7 +39,7 @@ func (b *Broker) callback(c *gin.Context) error {
 		return back(v.request, oauth.E(oauth.AccessDenied, "this provider was switched off"))
 	}
 	if !b.spent.take(tx.State) {
-		return replayed(http.StatusBadRequest, notYours, reason("the state was used before"))
+		return replayed(http.StatusBadRequest, notYours, alarmed(EventStateReplayed, "the state was used before"))
 	}
 	b.jar.Drop(c.Writer, tx)
 	rec(c).trace.step(b.now(), storage.StepBack, "")
@@ -92,9 +92,9 @@ func (b *Broker) claim(c *gin.Context, answer url.Values) (*session.Transaction,
 	tx, ok := b.jar.ByState(c.Request, answer.Get("state"))
 	switch {
 	case tx == nil:
-		return nil, refuse(http.StatusBadRequest, notYours, reason("no transaction of this browser has this state"))
+		return nil, refuse(http.StatusBadRequest, notYours, alarmed(EventForeignBrowser, "no transaction of this browser has this state"))
 	case tx.Stage != session.Upstream || tx.Provider != slug:
-		return nil, refuse(http.StatusBadRequest, notYours, reason("the answer came to another provider's address"))
+		return nil, refuse(http.StatusBadRequest, notYours, alarmed(EventMixUp, "the answer came to another provider's address"))
 	}
 	b.resume(c, tx)
 	if !ok {

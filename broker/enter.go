@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/gin-gonic/gin"
+	spans "go.opentelemetry.io/otel/trace"
 
 	"github.com/handstamp/handstamp/broker/page"
 	"github.com/handstamp/handstamp/broker/session"
@@ -110,6 +111,9 @@ type recorder struct {
 	login            string   // at the token endpoint: the reference of the login that a code came from
 	grant            string   // at the token endpoint: what the request was about
 	leftOut          []string // scopes that were asked for and not given
+	route            string   // as the list in broker.go has it; only where something is measured
+	grantType        string   // that a token request named
+	span             spans.Span
 }
 
 func (rec *recorder) WriteHeader(status int) {
@@ -138,6 +142,8 @@ func (b *Broker) record(rec *recorder, r *http.Request) {
 		rec.trace.ends(b.now(), storage.LoginFailed, "500", reason("panic: "+kindOf(p)))
 	}
 	b.journalise(rec)
+	b.measure(rec, r.Method)
+	b.endSpan(rec, r)
 	attrs := []any{"reference", rec.reference, "method", cut(r.Method), "path", cut(r.URL.Path), "status", rec.status,
 		"took_us", b.now().Sub(rec.began).Microseconds()}
 	if rec.client != "" {
@@ -160,6 +166,12 @@ func (b *Broker) record(rec *recorder, r *http.Request) {
 	}
 	if rec.cause != nil {
 		attrs = append(attrs, "cause", cut(rec.cause.Error()))
+	}
+	if e := eventOf(rec); e != "" {
+		attrs = append(attrs, "event", string(e))
+	}
+	if id := rec.traceID(); id != "" {
+		attrs = append(attrs, "trace_id", id)
 	}
 	if rec.status >= 500 {
 		b.log.Error("request", attrs...)

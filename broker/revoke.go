@@ -32,7 +32,7 @@ func (b *Broker) revoke(c *gin.Context) error {
 	case err != nil:
 		return unavailable(err)
 	case owner != client.ID:
-		return oauth.E(oauth.InvalidGrant, "the token was issued to another client").Because(reason("revocation of a token of " + owner))
+		return oauth.E(oauth.InvalidGrant, "the token was issued to another client").Because(alarmed(EventForeignToken, "revocation of a token of "+owner))
 	}
 	if err := end(c.Request.Context(), actor(c, "client", client.ID)); err != nil {
 		return unavailable(err)

@@ -62,7 +62,7 @@ func (b *Broker) signIn(c *gin.Context, v *visit, p *directory.Provider, tx *ses
 	}
 	var code string
 	if !ask && !v.own() {
-		code = oauth.NewSecret()
+		code = b.newCode(c)
 		in.Grant = b.newGrant(v, d, p.InternalID, s.SID, proof{s.AuthTime, s.ACR, s.AMR}, code)
 		in.Grant.Login = rec(c).reference
 	}

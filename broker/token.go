@@ -44,6 +44,8 @@ func (b *Broker) clientRequest(c *gin.Context) (url.Values, *Directory, *directo
 	if oerr != nil {
 		return nil, nil, nil, oerr
 	}
+	rec(c).grantType = form.Get("grant_type")
+	b.follow(c, b.inCode(form))
 	dir := b.dir.Load()
 	name := grant.Named(c.Request.Header["Authorization"], form)
 	if wait := b.guesses.wait(name, c.ClientIP()); wait > 0 {

@@ -56,7 +56,7 @@ func traced(ctx context.Context) *trace {
 // with logins at apps that do not exist.
 func (b *Broker) begin(c *gin.Context, client string) *trace {
 	r := rec(c)
-	if b.journal == nil || r.trace != nil {
+	if b.journal == nil && !b.tel.measures() || r.trace != nil {
 		return r.trace
 	}
 	r.trace = &trace{began: r.began, client: client, ip: c.ClientIP(), agent: c.Request.UserAgent(), steps: make([]storage.LoginStep, 0, 12)}
@@ -70,6 +70,7 @@ func (b *Broker) resume(c *gin.Context, tx *session.Transaction) {
 	if tx.Reference != "" {
 		r.reference = tx.Reference
 	}
+	b.follow(c, tx.Trace)
 	if t := b.begin(c, tx.Request.ClientID); t != nil {
 		t.began, t.steps, t.provider = time.UnixMilli(tx.Began), unwalk(t.steps, tx.Walk), tx.Provider
 	}
@@ -78,7 +79,7 @@ func (b *Broker) resume(c *gin.Context, tx *session.Transaction) {
 // carry puts what the next request of a login needs into its transaction.
 func (b *Broker) carry(c *gin.Context, tx *session.Transaction) {
 	r := rec(c)
-	tx.Reference = r.reference
+	tx.Reference, tx.Trace = r.reference, b.tel.carried(r)
 	if r.trace != nil {
 		tx.Began, tx.Walk = r.trace.began.UnixMilli(), walk(r.trace.steps)
 	}

@@ -112,6 +112,9 @@ func Types(s *directory.Snapshot) []string {
 	return types
 }
 
+// Known tells whether there is such a grant type at all.
+func Known(name string) bool { return registry[name] != nil }
+
 func offered(s *directory.Snapshot, name string) (Grant, bool) {
 	g, ok := registry[name]
 	if c, is := g.(conditional); ok && is {

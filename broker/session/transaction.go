@@ -51,6 +51,7 @@ type Transaction struct {
 	Reference  string            `json:"f,omitempty"` // of the login, in every record and on every page of it
 	Began      int64             `json:"b,omitempty"` // unix milliseconds, of the login
 	Walk       string            `json:"w,omitempty"` // the login's steps so far
+	Trace      string            `json:"x,omitempty"` // the span that the next request's goes under
 	Request    oauth.AuthRequest `json:"r"`
 }
 
