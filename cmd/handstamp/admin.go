@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -10,7 +11,9 @@ import (
 	"strings"
 	"time"
 
+	"github.com/handstamp/handstamp/admin"
 	"github.com/handstamp/handstamp/configs"
+	"github.com/handstamp/handstamp/storage"
 )
 
 // opening is one listener with what answers there.
@@ -43,6 +46,24 @@ func serveAll(ctx context.Context, openings []opening, log *slog.Logger) error {
 	}
 	return errors.Join(errs...)
 }
+
+// adminURL is the console's address, or "" where there is none.
+func (h *house) adminURL() string {
+	if !h.cfg.Admin.Enabled() {
+		return ""
+	}
+	return h.cfg.AdminURL(h.cfg.Admin.Listen)
+}
+
+// openDesk joins the administration API to this house. The shell's verbs use it also
+// where no network does.
+func (h *house) openDesk(sealer *storage.Sealer) (*admin.Server, error) {
+	return admin.New(admin.Options{Issuer: h.cfg.Issuer, URL: cmp.Or(h.adminURL(), h.cfg.Issuer), Version: version(), DB: h.db, Book: h.book, Keys: h.finder, Sealer: sealer,
+		TrustedProxies: h.cfg.TrustedProxies, TestSignIn: h.broker.TestSignIn, Rotate: h.rotate, YAML: configs.MarshalDirectory, Now: time.Now, Logger: h.log})
+}
+
+// administration is what answers at the administrators' own address.
+func (h *house) administration() http.Handler { return h.desk.Handler() }
 
 // listenAdmin opens the address for administrators, so that the console's own address is
 // known before the broker has to lead there. It is nil where there is none.

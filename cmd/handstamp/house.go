@@ -10,6 +10,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/handstamp/handstamp/admin"
 	"github.com/handstamp/handstamp/broker"
 	"github.com/handstamp/handstamp/broker/directory"
 	"github.com/handstamp/handstamp/broker/grant"
@@ -35,6 +36,7 @@ type house struct {
 
 	keyTurn  sync.Mutex
 	workshop *workshop
+	desk     *admin.Server    // the administration API
 	finder   tokens.KeyFinder // finds keys that another node made a moment ago, too
 }
 
@@ -77,9 +79,17 @@ func (h *house) furnish(ctx context.Context, sealer *storage.Sealer) error {
 	}
 	h.finder = &tokens.Relearning{Keys: h.ring, Again: h.book.Relearn}
 	h.journal = broker.NewJournal(h.db.KeepLogins, h.log)
-	h.broker, err = broker.New(broker.Options{Journal: h.journal, Issuer: h.cfg.Issuer, DB: h.db, Sealer: sealer, Ring: h.ring, Keys: h.finder, Pages: pages,
+	var door *broker.AdminDoor
+	if url := h.adminURL(); url != "" {
+		door = &broker.AdminDoor{RedirectURI: url + "/callback", Base: url}
+	}
+	h.broker, err = broker.New(broker.Options{Admin: door, Journal: h.journal, Issuer: h.cfg.Issuer, DB: h.db, Sealer: sealer, Ring: h.ring, Keys: h.finder, Pages: pages,
 		Life: lifetimes(h.cfg), TrustedProxies: h.cfg.TrustedProxies, Docs: docs(h.cfg), Outgoing: h.workshop.open, Private: h.workshop.private, Logger: h.log, Now: time.Now},
 		view(h.book.Current()))
+	if err != nil {
+		return err
+	}
+	h.desk, err = h.openDesk(sealer)
 	return err
 }
 

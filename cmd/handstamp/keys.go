@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"errors"
+	"fmt"
 	"time"
 
 	"github.com/handstamp/handstamp/configs"
@@ -46,32 +47,90 @@ func (h *house) openRing(ctx context.Context) (*tokens.Ring, error) {
 }
 
 func (h *house) planKeys(ctx context.Context) (keys []*tokens.Key, changed bool, err error) {
-	stored, generation, err := h.db.Keys(ctx)
+	keys, generation, err := h.loadKeys(ctx)
 	if err != nil {
 		return nil, false, err
-	}
-	for _, s := range stored {
-		k, err := tokens.ParseKey(tokens.Alg(s.Alg), s.PKCS8)
-		if err != nil {
-			return nil, false, err
-		}
-		k.State, k.CreatedAt, k.ActiveAt, k.RetireAt, k.GoneAt = tokens.State(s.State), s.CreatedAt, s.ActiveAt, s.RetireAt, s.GoneAt
-		keys = append(keys, k)
 	}
 	keys, changed, err = h.policy().Plan(time.Now(), keys)
 	if err != nil || !changed {
 		return keys, false, err
 	}
-	stored = stored[:0]
+	return keys, true, h.saveKeys(ctx, keeper, generation, keys)
+}
+
+func (h *house) loadKeys(ctx context.Context) (keys []*tokens.Key, generation int64, err error) {
+	stored, generation, err := h.db.Keys(ctx)
+	if err != nil {
+		return nil, 0, err
+	}
+	for _, s := range stored {
+		k, err := tokens.ParseKey(tokens.Alg(s.Alg), s.PKCS8)
+		if err != nil {
+			return nil, 0, err
+		}
+		k.State, k.CreatedAt, k.ActiveAt, k.RetireAt, k.GoneAt = tokens.State(s.State), s.CreatedAt, s.ActiveAt, s.RetireAt, s.GoneAt
+		keys = append(keys, k)
+	}
+	return keys, generation, nil
+}
+
+func (h *house) saveKeys(ctx context.Context, a storage.Actor, generation int64, keys []*tokens.Key) error {
+	var stored []storage.StoredKey
 	for _, k := range keys {
 		der, err := k.MarshalPKCS8()
 		if err != nil {
-			return nil, false, err
+			return err
 		}
 		stored = append(stored, storage.StoredKey{ID: k.ID, Alg: string(k.Alg), State: string(k.State), PKCS8: der,
 			CreatedAt: k.CreatedAt, ActiveAt: k.ActiveAt, RetireAt: k.RetireAt, GoneAt: k.GoneAt})
 	}
-	return keys, true, h.db.SaveKeys(ctx, keeper, generation, stored)
+	return h.db.SaveKeys(ctx, a, generation, stored)
+}
+
+// rotate moves the signing keys of one algorithm on, or of all with "". The next key is
+// published now and signs when every cache of the key set knows it; at once, it replaces
+// the active one with everything that that signed.
+func (h *house) rotate(ctx context.Context, a storage.Actor, alg string, atOnce bool) error {
+	known := false
+	for _, has := range h.policy().Algs {
+		known = known || alg == "" || string(has) == alg
+	}
+	if !known {
+		return fmt.Errorf("no key is kept for %q: keys.algs does not have it", alg)
+	}
+	for {
+		err := h.rotateOnce(ctx, a, alg, atOnce)
+		if errors.Is(err, storage.ErrConflict) {
+			continue
+		}
+		if err != nil {
+			return err
+		}
+		_, err = h.openRing(ctx)
+		return err
+	}
+}
+
+func (h *house) rotateOnce(ctx context.Context, a storage.Actor, alg string, atOnce bool) error {
+	keys, generation, err := h.loadKeys(ctx)
+	if err != nil {
+		return err
+	}
+	policy := h.policy()
+	for _, k := range keys {
+		switch {
+		case alg != "" && string(k.Alg) != alg:
+		case atOnce:
+			k.State = tokens.Gone
+		case k.State == tokens.Active:
+			k.ActiveAt = time.Now().Add(policy.PublishAhead - policy.Every) // as if its time were coming now
+		}
+	}
+	next, changed, err := policy.Plan(time.Now(), keys)
+	if err != nil || !changed {
+		return err
+	}
+	return h.saveKeys(ctx, a, generation, next)
 }
 
 // retentionOf is how long the book keeps what is only looked back at.

@@ -36,31 +36,78 @@ func serve(ctx context.Context, path string, out io.Writer) error {
 	for _, w := range cfg.Warnings {
 		log.Warn(w.String())
 	}
-	h, err := openHouse(ctx, cfg, log, nil)
+	office, err := listenAdmin(cfg, log)
 	if err != nil {
 		return err
 	}
-	listener, err := net.Listen("tcp", cfg.Listen)
+	h, err := openHouse(ctx, cfg, log, nil)
 	if err != nil {
-		return errors.Join(fmt.Errorf("listen: %w", err), h.Close())
+		return errors.Join(err, closeListener(office))
 	}
-	if listener, err = withTLS(listener, cfg.TLS.Cert, cfg.TLS.Key, log); err != nil {
+	openings, err := h.openDoors(office)
+	if err != nil {
 		return errors.Join(err, h.Close())
 	}
-	log.Info("the door is open", "issuer", cfg.Issuer, "listen", listener.Addr().String(), "tls", cfg.TLS.Cert != "", "providers", len(cfg.Directory.Providers), "clients", len(cfg.Directory.Clients))
+	current := h.book.Current()
+	log.Info("the door is open", "issuer", cfg.Issuer, "listen", openings[0].listener.Addr().String(), "tls", cfg.TLS.Cert != "", "revision", current.Number,
+		"providers", len(current.Document.Providers), "clients", len(current.Document.Clients), "console", h.adminURL())
 	debug.FreeOSMemory() // what reading settings and compiling rules took is not needed again
 	background, stop := context.WithCancel(ctx)
 	defer stop()
 	go h.reseal(background)
-	go h.housekeeping(background)
-	h.tellApps(background)
+	h.keepHouse(background)
 	go h.rereading(background, path)
-	err = serveUntil(ctx, listener, h.broker, h.broker.Stopping, log)
+	err = serveAll(ctx, openings, log)
 	stop()
 	if err = errors.Join(err, h.Close()); err == nil {
 		log.Info("the door is closed")
 	}
 	return err
+}
+
+// keepHouse does in the background what no request waits for, until ctx ends.
+func (h *house) keepHouse(ctx context.Context) {
+	go h.housekeeping(ctx)
+	go h.book.Watch(ctx)
+	h.tellApps(ctx)
+}
+
+// openDoors opens what is not open yet, when the house is furnished: the broker's own
+// door first, then those of administrators. Nobody knocks before.
+func (h *house) openDoors(office net.Listener) (openings []opening, err error) {
+	defer func() {
+		if err != nil {
+			err = errors.Join(err, closeListener(office))
+			for _, o := range openings {
+				err = errors.Join(err, closeListener(o.listener))
+			}
+		}
+	}()
+	l, err := net.Listen("tcp", h.cfg.Listen)
+	if err != nil {
+		return nil, fmt.Errorf("listen: %w", err)
+	}
+	if l, err = withTLS(l, h.cfg.TLS.Cert, h.cfg.TLS.Key, h.log); err != nil {
+		return nil, err
+	}
+	openings = append(openings, opening{"listen", l, h.broker, h.broker.Stopping})
+	if path := h.cfg.AdminSocket(); path != "" && sockets {
+		if l, err = listenSocket(path); err != nil {
+			return openings, err
+		}
+		openings = append(openings, opening{"admin.socket", l, h.desk.Shell(), nil})
+	}
+	if office != nil {
+		openings = append(openings, opening{"admin.listen", office, h.administration(), nil})
+	}
+	return openings, nil
+}
+
+func closeListener(l net.Listener) error {
+	if l == nil {
+		return nil
+	}
+	return l.Close()
 }
 
 // newServer closes every way to hold a connection open for ever: a header, a body or

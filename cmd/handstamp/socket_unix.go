@@ -11,6 +11,9 @@ import (
 	"syscall"
 )
 
+// sockets tells whether this system has sockets whose file mode says who may use them.
+const sockets = true
+
 // umask is the process's: one at a time changes it.
 var umask sync.Mutex
 
