@@ -153,3 +153,19 @@ func (s *Server) someOwner(all []storage.Admin, gone func(*storage.Admin) bool) 
 	}
 	return nil
 }
+
+// mayTouch keeps whoever is no owner from what leads to an administrator's role: who can
+// set an owner's password, take their second factor or unlink them could become them.
+func (s *Server) mayTouch(c *call, u *storage.User) error {
+	if c.who.has(directory.WriteOwners) {
+		return nil
+	}
+	all, err := s.db.Admins(c.ctx())
+	if err != nil {
+		return err
+	}
+	if slices.ContainsFunc(all, func(a storage.Admin) bool { return a.UserID == u.ID }) {
+		return problem(http.StatusForbidden, api.OwnersOnly, "this person administers: only an owner may change how they sign in, or switch them off")
+	}
+	return nil
+}

@@ -83,9 +83,10 @@ type recorder struct {
 }
 
 func (rec *recorder) WriteHeader(status int) {
-	if rec.status == 0 {
-		rec.status = status
+	if rec.status != 0 {
+		return // gin says it once more
 	}
+	rec.status = status
 	rec.ResponseWriter.WriteHeader(status)
 }
 

@@ -173,10 +173,13 @@ func (s *Server) patchUser(c *call) error {
 		return err
 	}
 	if in.Disabled == nil {
-		return invalid("there is nothing to change: disabled is what may be")
+		return badRequest("there is nothing to change: disabled is what may be")
 	}
 	u, err := s.user(c)
 	if err != nil {
+		return err
+	}
+	if err := s.mayTouch(c, u); err != nil {
 		return err
 	}
 	switch {
@@ -278,6 +281,9 @@ func (s *Server) unlink(c *call) error {
 		return err
 	}
 	subject, err := c.key("key")
+	if err == nil {
+		err = s.mayTouch(c, u)
+	}
 	if err != nil {
 		return err
 	}

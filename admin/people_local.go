@@ -242,9 +242,13 @@ func houseName(issuer string) string {
 	return u.Hostname()
 }
 
-// account is the person of the path, who must have a password here.
+// account is the person of the path, who must have a password here that the caller may
+// change.
 func (s *Server) account(c *call) (*storage.User, *storage.Account, error) {
 	u, err := s.user(c)
+	if err == nil {
+		err = s.mayTouch(c, u)
+	}
 	if err != nil {
 		return nil, nil, err
 	}

@@ -48,6 +48,7 @@ var titles = map[string]string{
 	api.LastIdentity:     "There would be no way to sign in left",
 	api.IssuerChanged:    "The slug is tied to another issuer",
 	api.InUse:            "Something else depends on it",
+	api.LinkSpent:        "The link is spent",
 	api.Conflict:         "Somebody else changed it meanwhile",
 	api.TooLarge:         "The request is too large",
 	api.WrongContent:     "The body is of another type",
