@@ -106,7 +106,7 @@ func (c *call) apply(d *draft) error {
 		c.gin.Header("Location", api.Base+d.created)
 		status = http.StatusCreated
 	}
-	return c.json(status, api.Applied{Revision: active.Number, Plan: tellPlan(d, plan), Secrets: d.drawn})
+	return c.json(status, api.Applied{Revision: active.Number, Plan: c.told(d, plan), Secrets: d.drawn})
 }
 
 // withPlan adds what the change would have done to its refusal.
@@ -114,7 +114,7 @@ func (c *call) withPlan(d *draft, err error, plan *revision.Plan) error {
 	r := c.server.explainError(err)
 	r.Problems = d.near(r.Problems)
 	if plan != nil {
-		r.Plan = tellPlan(d, plan)
+		r.Plan = c.told(d, plan)
 	}
 	return r
 }
@@ -135,26 +135,27 @@ func (d *draft) near(list []api.Fault) []api.Fault {
 // failure to plan.
 func (c *call) tellPlan(d *draft, plan *revision.Plan, err error) error {
 	if err == nil {
-		return c.json(http.StatusOK, tellPlan(d, plan))
+		return c.json(http.StatusOK, c.told(d, plan))
 	}
 	r := c.server.explainError(err)
 	if plan == nil || r.Status != http.StatusUnprocessableEntity && r.Kind() != api.LocksOut && r.Kind() != api.OwnersOnly {
 		return r
 	}
-	out := tellPlan(d, plan)
+	out := c.told(d, plan)
 	if len(out.Problems) == 0 {
 		out.Problems = d.near(r.Problems)
 	}
 	return c.json(http.StatusOK, out)
 }
 
-func tellPlan(d *draft, p *revision.Plan) *api.Plan {
+// told is a plan as this caller may see it: who people are is for who may see logins.
+func (c *call) told(d *draft, p *revision.Plan) *api.Plan {
 	out := &api.Plan{Base: p.Base, Changes: p.Changes, Effects: p.Effects, Replayed: p.Replayed, Affected: p.Affected,
 		Warnings: d.near(tellFaults(p.Warnings)), Problems: d.near(tellFaults(p.Problems)), LocksOut: p.LocksOut, NeedsOwner: p.NeedsOwner, Sensitive: p.Sensitive}
 	if out.Changes == nil {
 		out.Changes = []directory.Change{}
 	}
-	if out.Effects == nil {
+	if out.Effects == nil || !c.who.has(directory.ReadLogins) {
 		out.Effects = []policy.Effect{}
 	}
 	if len(out.Effects) > mostEffects {

@@ -117,7 +117,7 @@ func (s *Server) endSecret(c *call) error {
 		if at < 0 {
 			return notFound("the client has no such secret")
 		}
-		cl.SecretSources = slices.Delete(cl.SecretSources, at, at+1)
+		cl.SecretSources, cl.Secrets = slices.Delete(cl.SecretSources, at, at+1), nil // no value is in a document
 		return nil
 	})
 }

@@ -4,6 +4,7 @@ import (
 	"encoding/base64"
 	"encoding/json"
 	"net/http"
+	"slices"
 	"strconv"
 
 	"github.com/handstamp/handstamp/admin/api"
@@ -19,8 +20,34 @@ const (
 type place struct {
 	Before string `json:"b,omitempty"` // a storage cursor
 	Number int64  `json:"n,omitempty"` // a revision
-	After  string `json:"a,omitempty"` // a name of the directory
-	Index  int    `json:"i,omitempty"` // where it stood, in case that it is gone
+
+	// Of lists of the directory, which may change between two pages: the last names of
+	// the page, and where the last stood in case that they are all gone.
+	After []string `json:"a,omitempty"`
+	Index int      `json:"i,omitempty"`
+}
+
+// remembered is how many names a place keeps.
+const remembered = 5
+
+// begin is where a page begins in a list as it is now.
+func begin[T any](at place, all []T, name func(*T) string) int {
+	for back, last := range slices.Backward(at.After) {
+		gone := len(at.After) - 1 - back
+		if i := at.Index - 1 - gone; gone == 0 && i >= 0 && i < len(all) && name(&all[i]) == last {
+			return i + 1 // nothing moved
+		}
+		if i := slices.IndexFunc(all, func(one T) bool { return name(&one) == last }); i >= 0 {
+			return i + 1
+		}
+	}
+	return min(max(at.Index-len(at.After), 0), len(all))
+}
+
+// after is the place behind one more item.
+func (at place) after(name string, index int) place {
+	names := append(slices.Clone(at.After), name)
+	return place{After: names[max(0, len(names)-remembered):], Index: index + 1}
 }
 
 // limit is how many items a page has.

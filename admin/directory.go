@@ -115,20 +115,9 @@ func list[T, V any](c *call, now *revision.Active, all []T, name func(*T) string
 	if err != nil {
 		return err
 	}
-	begin := 0
-	if at.After != "" {
-		// Where the last one of the page before stands now, or stood when it is gone.
-		if begin = at.Index; begin > len(all) || begin == 0 || name(&all[begin-1]) != at.After {
-			if found := slices.IndexFunc(all, func(one T) bool { return name(&one) == at.After }); found >= 0 {
-				begin = found + 1
-			} else {
-				begin = min(max(at.Index-1, 0), len(all))
-			}
-		}
-	}
 	page := api.Page[V]{Items: []V{}}
 	wanted := strings.ToLower(c.query("q"))
-	for i := begin; i < len(all); i++ {
+	for i := begin(at, all, name); i < len(all); i++ {
 		if wanted != "" && !strings.Contains(strings.ToLower(text(&all[i])), wanted) {
 			continue
 		}
@@ -137,7 +126,7 @@ func list[T, V any](c *call, now *revision.Active, all []T, name func(*T) string
 			break
 		}
 		page.Items = append(page.Items, tell(i, &all[i]))
-		at = place{After: name(&all[i]), Index: i + 1}
+		at = at.after(name(&all[i]), i)
 	}
 	return c.tagged(now, page)
 }

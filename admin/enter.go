@@ -34,7 +34,7 @@ func (s *Server) enter(w http.ResponseWriter, r *http.Request, e *gin.Engine) {
 	h.Set("Content-Security-Policy", "default-src 'none'; frame-ancestors 'none'")
 	h.Set("Cross-Origin-Resource-Policy", "same-origin")
 	if p := s.unwelcome(rec, r, e); p != nil {
-		s.write(rec, p)
+		s.write(rec, rec, p)
 		return
 	}
 	e.ServeHTTP(rec, r.WithContext(context.WithValue(r.Context(), recorderKey{}, rec)))
@@ -106,7 +106,7 @@ func (s *Server) record(rec *recorder, r *http.Request, began time.Time) {
 	if p := recover(); p != nil {
 		s.log.Error("panic", "reference", rec.reference, "path", cut(r.URL.Path), "panic", kindOf(p), "stack", string(debug.Stack()))
 		if rec.status == 0 {
-			s.write(rec, problem(http.StatusInternalServerError, api.Internal, "").Problem)
+			s.write(rec, rec, problem(http.StatusInternalServerError, api.Internal, "").Problem)
 		}
 	}
 	attrs := []any{"reference", rec.reference, "surface", "admin", "method", cut(r.Method), "path", cut(r.URL.Path), "status", rec.status,

@@ -106,7 +106,7 @@ func (s *Server) exit(r *route, shell bool) gin.HandlerFunc {
 			for name, values := range refused.header {
 				g.Writer.Header()[name] = values
 			}
-			s.write(c.rec, refused.Problem)
+			s.write(c.rec, g.Writer, refused.Problem)
 		}
 	}
 }
@@ -122,7 +122,7 @@ func (s *Server) answer(c *call) error {
 }
 
 // write sends a problem (RFC 9457 §3).
-func (s *Server) write(rec *recorder, p *api.Problem) {
+func (s *Server) write(rec *recorder, w http.ResponseWriter, p *api.Problem) {
 	told := *p
 	told.Instance = rec.reference
 	rec.kind = told.Kind()
@@ -130,13 +130,13 @@ func (s *Server) write(rec *recorder, p *api.Problem) {
 	if err != nil {
 		body = []byte(`{"type":"` + api.TypeBase + api.Internal + `","title":"Something went wrong on our side","status":` + strconv.Itoa(p.Status) + `}`)
 	}
-	h := rec.Header()
+	h := w.Header()
 	h.Set("Content-Type", "application/problem+json")
 	if p.Status == http.StatusServiceUnavailable && h.Get("Retry-After") == "" {
 		h.Set("Retry-After", "5")
 	}
-	rec.WriteHeader(p.Status)
-	_, _ = rec.Write(body) // a caller that went away is not our fault
+	w.WriteHeader(p.Status)
+	_, _ = w.Write(body) // a caller that went away is not our fault
 }
 
 // explainError turns an error of the rooms into what the caller is told.

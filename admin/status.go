@@ -3,6 +3,7 @@ package admin
 import (
 	"context"
 	"net/http"
+	"slices"
 	"time"
 
 	"github.com/handstamp/handstamp/admin/api"
@@ -72,11 +73,17 @@ func (s *Server) rotateKeys(c *call) error {
 	if s.options.Rotate == nil {
 		return invalid("this server cannot change its keys")
 	}
+	page, err := s.readKeys(c.ctx())
+	if err != nil {
+		return err
+	}
+	if in.Alg != "" && !slices.ContainsFunc(page.Items, func(k api.SigningKey) bool { return k.Alg == in.Alg }) {
+		return invalid("no key signs with %.20q", in.Alg)
+	}
 	if err := s.options.Rotate(c.ctx(), c.actor(), in.Alg, in.Now); err != nil {
 		return err
 	}
-	page, err := s.readKeys(c.ctx())
-	if err != nil {
+	if page, err = s.readKeys(c.ctx()); err != nil {
 		return err
 	}
 	return c.json(http.StatusOK, page)

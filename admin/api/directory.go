@@ -24,7 +24,7 @@ type Directory struct {
 type Plan struct {
 	Base       int64              `json:"base"`
 	Changes    []directory.Change `json:"changes"`
-	Effects    []policy.Effect    `json:"effects"`  // on people who signed in lately; at most 200
+	Effects    []policy.Effect    `json:"effects"`  // on people who signed in lately, at most 200; empty for who may not see logins
 	Replayed   int                `json:"replayed"` // logins that were looked at
 	Affected   int                `json:"affected"` // of them
 	Warnings   []Fault            `json:"warnings,omitempty"`
