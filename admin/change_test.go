@@ -236,7 +236,7 @@ func TestA15_NobodyLocksEverybodyOut(t *testing.T) {
 	disabled["disabled"] = true
 	for why, a := range map[string]*answer{
 		"the owner's provider is disabled": k.do("PUT", "/providers/corp", token, asJSON(disabled), "If-Match", k.current()),
-		"a rule denies them":               k.do("POST", "/rules", token, `{"name":"nobody","deny":"closed"}`, "If-Match", k.current()),
+		"a rule denies them":               k.do("POST", "/rules", token, `{"name":"nobody","providers":["corp"],"deny":"closed"}`, "If-Match", k.current()),
 	} {
 		p := a.problem(t)
 		if a.StatusCode != http.StatusConflict || p.Kind() != api.LocksOut || p.Plan == nil || !p.Plan.LocksOut {
