@@ -2,6 +2,7 @@ package storage_test
 
 import (
 	"bytes"
+	"database/sql"
 	"encoding/base64"
 	"encoding/hex"
 	"fmt"
@@ -13,6 +14,48 @@ import (
 	"github.com/handstamp/handstamp/storage"
 	"github.com/handstamp/handstamp/storage/storagetest"
 )
+
+// tablesOf lists every table of a book.
+func tablesOf(t *testing.T, db *sql.DB) (names []string) {
+	t.Helper()
+	rows, err := db.Query(`SELECT table_name FROM information_schema.tables WHERE table_schema = current_schema()`)
+	if err != nil {
+		rows, err = db.Query(`SELECT name FROM sqlite_master WHERE type = 'table' AND name NOT LIKE 'sqlite_%'`)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer rows.Close()
+	for rows.Next() {
+		var name string
+		if err := rows.Scan(&name); err != nil {
+			t.Fatal(err)
+		}
+		if !strings.HasPrefix(name, "goose_") {
+			names = append(names, name)
+		}
+	}
+	if err := rows.Err(); err != nil || len(names) < 20 {
+		t.Fatalf("tables %v, %v", names, err)
+	}
+	return names
+}
+
+// sealedWith tells whether something is sealed with the key whose values begin so.
+func sealedWith(t *testing.T, url, prefix string, want bool) {
+	t.Helper()
+	found := ""
+	for column, values := range dump(t, raw(t, url)) {
+		for _, v := range values {
+			if strings.HasPrefix(v, prefix) {
+				found = column
+			}
+		}
+	}
+	if (found != "") != want {
+		t.Errorf("sealed with the old key: %q", found)
+	}
+}
 
 func TestO01_A04_NoSecretOfTheDirectoryOrAnAdminIsInADump(t *testing.T) {
 	withBook(t, func(t *testing.T, b *book, url string) {

@@ -30,14 +30,11 @@ func raw(t *testing.T, url string) *sql.DB {
 	return db
 }
 
-var tables = []string{"providers", "users", "identities", "spent_states", "sessions", "grants", "codes", "families", "consents", "signing_keys", "sealing_keys", "audit", "accounts", "invitations", "guesses",
-	"book_keys", "revisions", "directory_secrets", "admins", "admin_links", "logins", "login_counts", "audit_links", "audit_anchor"}
-
 // dump reads every value of every row.
 func dump(t *testing.T, db *sql.DB) map[string][]string {
 	t.Helper()
 	out := map[string][]string{}
-	for _, table := range tables {
+	for _, table := range tablesOf(t, db) {
 		rows, err := db.Query(`SELECT * FROM ` + table)
 		if err != nil {
 			t.Fatal(err)
@@ -233,6 +230,8 @@ func TestO03_AWrongSealingKeyRefusesToStartAndTouchesNothing(t *testing.T) {
 		b.must(b.Close())
 
 		before := fmt.Sprint(dump(t, raw(t, url)))
+		prefix := dump(t, raw(t, url))["signing_keys.pkcs8"][0][:12]
+		sealedWith(t, url, prefix, true)
 		if _, err := open(second); !errors.Is(err, storage.ErrSealed) || !strings.Contains(err.Error(), "needs sealing key") {
 			t.Fatalf("with the wrong key: %v", err)
 		}
@@ -263,6 +262,7 @@ func TestO03_AWrongSealingKeyRefusesToStartAndTouchesNothing(t *testing.T) {
 		if n, err := b.Reseal(t.Context(), actor); n != 0 || err != nil {
 			t.Errorf("again: %d, %v", n, err)
 		}
+		sealedWith(t, url, prefix, false)
 		b.must(b.Close())
 
 		b, err = open(second)

@@ -23,6 +23,7 @@ func (d *DB) Restored(ctx context.Context, a Actor) error {
 			{"refresh_tokens", `UPDATE families SET revoked_at = $1 WHERE revoked_at = 0`},
 			{"codes", `UPDATE codes SET expires_at = $1 WHERE used_at = 0 AND expires_at > $1`},
 			{"invitations", `UPDATE invitations SET used_at = $1 WHERE used_at = 0`},
+			{"link_offers", `UPDATE link_offers SET expires_at = $1 WHERE expires_at > $1`},
 			{"admin_links", `UPDATE admin_links SET ended_at = $1 WHERE ended_at = 0`},
 		} {
 			n, err := exec(ctx, q, end.statement, now)
