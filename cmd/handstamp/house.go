@@ -32,7 +32,8 @@ type house struct {
 	journal *broker.Journal   // of logins
 	book    *revision.Book    // of the directory
 	hosts   map[string]string // names that this process resolves by itself (dev)
-	work    sync.WaitGroup    // that must end before the database is closed
+	file    fileRule
+	work    sync.WaitGroup // that must end before the database is closed
 
 	keyTurn  sync.Mutex
 	workshop *workshop
@@ -43,7 +44,26 @@ type house struct {
 // openHouse turns settings into running rooms. The order is the order of need: what
 // is sealed needs the sealing key, tokens need keys, the door needs them all.
 func openHouse(ctx context.Context, cfg *configs.Config, log *slog.Logger, hosts map[string]string) (*house, error) {
-	h := &house{cfg: cfg, log: log, hosts: hosts}
+	return openHouseFor(ctx, cfg, log, houseOptions{hosts: hosts})
+}
+
+// houseOptions are what no settings file says.
+type houseOptions struct {
+	hosts map[string]string // names that this process resolves by itself (dev)
+	file  fileRule
+}
+
+// fileRule says what the settings file's directory is worth at the start.
+type fileRule int
+
+const (
+	fileServes     fileRule = iota // it applies where the database has one node; else only into an empty book
+	fileFillsEmpty                 // only into an empty book: a verb beside a house changes nothing in passing
+	fileIsSilent                   // not at all
+)
+
+func openHouseFor(ctx context.Context, cfg *configs.Config, log *slog.Logger, o houseOptions) (*house, error) {
+	h := &house{cfg: cfg, log: log, hosts: o.hosts, file: o.file}
 	sealer, err := sealerFor(cfg, log)
 	if err != nil {
 		return nil, err

@@ -2,6 +2,7 @@
 //
 //	handstamp dev      everything on this machine: broker, pretend upstreams, sample app and API
 //	handstamp serve    the broker, from a settings file
+//	handstamp plan, apply, history, rollback, export   the directory and its revisions
 //	handstamp check    what is wrong with a settings file, and which upstreams answer
 //	handstamp users    the people who have a password here
 //	handstamp explain  why given claims lead to given roles and scopes
@@ -21,6 +22,8 @@ import (
 	"syscall"
 
 	"github.com/spf13/cobra"
+
+	"github.com/handstamp/handstamp/admin/api"
 )
 
 func main() { os.Exit(run(os.Args[1:])) }
@@ -32,7 +35,7 @@ func run(args []string) int {
 	defer stop()
 	root := &cobra.Command{Use: "handstamp", Short: "Sign in once at the door; every room inside trusts the stamp.",
 		SilenceUsage: true, SilenceErrors: true, Version: version()}
-	root.AddCommand(serveCmd(), devCmd(), checkCmd(), explainCmd(), clientsCmd(), usersCmd())
+	root.AddCommand(serveCmd(), devCmd(), checkCmd(), planCmd(), applyCmd(), historyCmd(), rollbackCmd(), exportCmd(), explainCmd(), clientsCmd(), usersCmd())
 	root.SetArgs(args)
 	err := root.ExecuteContext(ctx)
 	var code exitCode
@@ -41,6 +44,10 @@ func run(args []string) int {
 		return 0
 	case errors.As(err, &code):
 		return int(code)
+	}
+	var refused *api.Problem
+	if errors.As(err, &refused) {
+		err = errors.New(tellProblem(refused))
 	}
 	fmt.Fprintln(os.Stderr, "handstamp:", err)
 	return 1

@@ -19,12 +19,15 @@ import (
 // openBook joins the directory's revisions to this house: how its references are
 // resolved, how its providers are made, and what becomes of a new one.
 func (h *house) openBook(ctx context.Context) error {
-	h.book = &revision.Book{DB: h.db, Issuer: h.cfg.Issuer, OneNode: strings.HasPrefix(h.cfg.Storage.URL.Reveal(), "sqlite:"),
+	h.book = &revision.Book{DB: h.db, Issuer: h.cfg.Issuer, OneNode: h.file == fileServes && strings.HasPrefix(h.cfg.Storage.URL.Reveal(), "sqlite:"),
 		Resolve: h.cfg.ResolveSecret, Upstream: h.workshop.make, Check: h.cfg.CheckDirectory,
 		Use:    func(a *revision.Active) error { return h.broker.Swap(view(a)) },
 		Keys:   func(ctx context.Context) error { _, err := h.openRing(ctx); return err },
 		Stands: h.stand, Now: time.Now, Logger: h.log}
 	document, hash := fileDirectory(h.cfg)
+	if h.file == fileIsSilent {
+		document = nil
+	}
 	if _, err := h.book.Open(ctx, document, hash); err != nil {
 		return fmt.Errorf("directory: %w", err)
 	}
