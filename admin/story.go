@@ -81,14 +81,20 @@ func (s *Server) fixRefused(l *storage.Login) *api.Fix {
 	case l.Rule != "":
 		return &api.Fix{Says: "The rule “" + l.Rule + "” turned the person away. If they should come in, change its condition, or the group at " + cmp.Or(l.Provider, "the provider") + " that it looks at.",
 			Command: explain, Rule: l.Rule}
-	case strings.Contains(l.Cause, "user is disabled"):
+	case strings.Contains(l.Cause, "user ") && strings.HasSuffix(l.Cause, " is disabled"):
 		return &api.Fix{Says: "The person is switched off here. Enabling them lets them sign in again.", Command: "handstamp users enable --sub " + l.UserSubject}
+	case strings.Contains(l.Cause, "no administrator's role"):
+		return &api.Fix{Says: "The person is no administrator by this identity. An owner can make them one.", Command: "handstamp admin set --sub " + l.UserSubject + " --provider " + l.Provider + " --role viewer"}
+	case strings.Contains(l.Cause, "allowed_domains"), strings.Contains(l.Cause, "e-mail address is"), strings.Contains(l.Cause, "trusted for the address's domain"):
+		return &api.Fix{Says: "The provider " + l.Provider + " takes only verified addresses of its allowed_domains, and trust_email and email_domains say whose word about an address counts: " + l.Cause + "."}
+	case strings.Contains(l.Cause, "hosted_domain"), strings.Contains(l.Cause, "organization of provider"):
+		return &api.Fix{Says: "The person signed in with an account of another organization than the one that the provider " + l.Provider + " is limited to: let them choose the right account there, or change the setting."}
 	case l.Provider != "" && !there:
 		return &api.Fix{Says: "The provider " + l.Provider + " is no longer in the directory."}
 	case there && p.Disabled:
 		return &api.Fix{Says: "The provider " + l.Provider + " is switched off in the directory."}
-	case strings.Contains(l.Cause, "sign-up"):
-		return &api.Fix{Says: "Nobody new may come from " + l.Provider + ": its sign_up setting says so. Open it, or make the person first."}
+	case strings.Contains(l.Cause, "sign-up"), strings.Contains(l.Cause, "signup"):
+		return &api.Fix{Says: "Nobody new may come from " + l.Provider + ": its setting signup says so. Open it, or make the person first."}
 	}
 	if c, ok := snap.Client(l.ClientID); ok && l.Provider != "" && len(c.Providers) > 0 && !slices.Contains(c.Providers, l.Provider) {
 		return &api.Fix{Says: l.ClientID + " takes nobody from " + l.Provider + ": add it to the app's providers, or let the person choose another."}

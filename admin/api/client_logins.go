@@ -13,7 +13,7 @@ type LoginFilter struct {
 	ListOptions
 	Client, Provider, Outcome string
 	User                      string // sub
-	Q                         string // part of the person, the start of a reference or a subject
+	Q                         string // part of the person, or a whole reference, subject or sub
 	Since, Until              time.Time
 }
 

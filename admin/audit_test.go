@@ -1,0 +1,170 @@
+package admin_test
+
+import (
+	"bufio"
+	"encoding/json"
+	"net/http"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/handstamp/handstamp/admin"
+	"github.com/handstamp/handstamp/admin/api"
+	"github.com/handstamp/handstamp/storage"
+)
+
+// Every change of people and administrators writes one row that says who, what, from
+// where and why; what is refused writes none.
+func TestA16_EveryChangeWritesOneRowThatSaysWhoWhatAndWhy(t *testing.T) {
+	k := newKit(t)
+	owner := k.admin(storage.RoleOwner)
+	s := k.signIn("corp", "alice", nil)
+	k.give(s, "web", true)
+	k.give(s, "spa", false)
+	bob := into[api.MadeUser](t, must(t, k.do("POST", "/users", owner, `{"login":"bob"}`), http.StatusCreated))
+	path, local := "/users/"+s.User.Subject, "/users/"+bob.Sub
+	seen := map[string]bool{}
+	for _, row := range []struct {
+		method, path, body string
+		action, target     string
+		rows               int
+	}{
+		{"POST", "/users", `{"login":"carol","invite":true}`, storage.AuditInvited, "account:", 2}, // made, and invited
+		{"POST", "/users", `{"login":"dave"}`, storage.AuditAccountMade, "user:", 1},
+		{"POST", local + "/invitation", "", storage.AuditInvited, "account:", 1},
+		{"PUT", local + "/password", `{}`, storage.AuditPasswordSet, "user:", 1},
+		{"POST", local + "/second-factor", "", storage.AuditTOTPOn, "account:", 1},
+		{"DELETE", local + "/second-factor", "", storage.AuditTOTPOff, "account:", 1},
+		{"POST", "/users/import", "username,hash\nerin,$2b$10$abcdefghijklmnopqrstuuabcdefghijklmnopqrstuvwxyzabcde\n", storage.AuditAccountMade, "user:", 1},
+		{"PUT", "/admins/corp/" + api.Key("alice"), `{"role":"viewer"}`, storage.AuditAdminSet, "user:" + s.UserID, 1},
+		{"DELETE", "/admins/corp/" + api.Key("alice"), "", storage.AuditAdminSet, "user:" + s.UserID, 1},
+		{"DELETE", path + "/consents/web", "", storage.AuditConsentForgotten, "user:" + s.UserID, 1},
+		{"DELETE", path + "/access/web", "", storage.AuditAccessEnded, "user:" + s.UserID, 1},
+		{"DELETE", path + "/sessions/" + s.SID, "", storage.AuditSignOut, "user:" + s.UserID, 1},
+		{"DELETE", path + "/sessions", "", "", "", 0}, // nothing was left
+		{"PATCH", path, `{"disabled":true}`, storage.AuditUserDisabled, "user:" + s.UserID, 1},
+		{"PATCH", path, `{"disabled":false}`, storage.AuditUserEnabled, "user:" + s.UserID, 1},
+		{"GET", path + "/export", "", "user_exported", "user:" + s.UserID, 1},
+		{"DELETE", path + "/identities/corp/" + api.Key("alice") + "?force=true", "", storage.AuditIdentityUnlinked, "user:" + s.UserID, 1},
+		{"DELETE", path, "", storage.AuditUserDeleted, "user:" + s.UserID, 1},
+		{"DELETE", "/admin-links", "", "", "", 0},
+	} {
+		before := k.audited()
+		reason := "because of " + row.action
+		sep := "?"
+		if strings.Contains(row.path, "?") {
+			sep = "&"
+		}
+		var a *answer
+		address := row.path + sep + "reason=" + strings.ReplaceAll(reason, " ", "+")
+		headers := []string{"Content-Type", "application/octet-stream"}
+		if !strings.HasSuffix(row.path, "import") {
+			headers = nil
+		}
+		if strings.Contains(row.path, "force=") {
+			a = k.shell(row.method, address, row.body, headers...)
+		} else {
+			a = k.do(row.method, address, owner, row.body, headers...)
+		}
+		if a.StatusCode >= 300 {
+			t.Errorf("%s %s: %s %s", row.method, row.path, a.Status, a.body)
+			continue
+		}
+		if n := k.audited() - before; n != row.rows {
+			t.Errorf("%s %s wrote %d rows", row.method, row.path, n)
+		}
+		for _, r := range admin.Routes() {
+			if r.Method == row.method && matches(r.Path, strings.SplitN(row.path, "?", 2)[0]) {
+				seen[r.Method+" "+r.Path] = true
+			}
+		}
+		if row.rows == 0 {
+			continue
+		}
+		got := k.lastAudit()
+		if got.Action != row.action || !strings.HasPrefix(got.Target, row.target) || got.Detail["reason"] != reason || got.Actor.Kind != "admin" || got.Actor.ID == "" || got.Actor.RequestID == "" {
+			t.Errorf("%s %s is audited as %+v", row.method, row.path, got)
+		}
+	}
+	for _, r := range admin.Routes() {
+		people := strings.HasPrefix(r.Path, "/users") || strings.HasPrefix(r.Path, "/admins")
+		if people && r.Method != "GET" && !seen[r.Method+" "+r.Path] {
+			t.Errorf("%s %s changes something and is not looked at here", r.Method, r.Path)
+		}
+	}
+}
+
+func matches(pattern, path string) bool {
+	want, have := strings.Split(pattern, "/"), strings.Split(path, "/")
+	if len(want) != len(have) {
+		return false
+	}
+	for i := range want {
+		if want[i] != have[i] && !strings.HasPrefix(want[i], ":") {
+			return false
+		}
+	}
+	return true
+}
+
+func TestA16_NothingThatIsSentBreaksTheAudit(t *testing.T) {
+	k := newKit(t)
+	owner := k.admin(storage.RoleOwner)
+	s := k.signIn("corp", "alice", nil)
+	for why, reason := range map[string]string{"a line break": "x%0d%0aforged", "NUL": "x%00", "too long": strings.Repeat("x", 2000), "not UTF-8": "%ff%fe"} {
+		if a := k.do("PATCH", "/users/"+s.User.Subject+"?reason="+reason, owner, `{"disabled":true}`); a.StatusCode != http.StatusBadRequest {
+			t.Errorf("%s: %s", why, a.Status)
+		}
+	}
+	for _, method := range []string{"DELETE", "PUT", "PATCH", "POST"} {
+		for _, path := range []string{"/audit", "/audit/export", "/audit/" + k.lastAudit().ID} {
+			if a := k.shell(method, path, ""); a.StatusCode != http.StatusMethodNotAllowed && a.StatusCode != http.StatusNotFound {
+				t.Errorf("%s %s: %s", method, path, a.Status)
+			}
+		}
+	}
+}
+
+func TestTheAuditIsFilteredExportedLineByLineAndVerified(t *testing.T) {
+	k := newKit(t)
+	viewer := k.admin(storage.RoleViewer)
+	for i := range 450 {
+		if err := k.db.Note(t.Context(), storage.Actor{Kind: "system", ID: "noise"}, "noise", "thing:x", map[string]string{"n": strings.Repeat("i", i%3)}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	a := must(t, k.do("GET", "/audit/export?actor=noise", viewer, ""), http.StatusOK)
+	if kind := a.Header.Get("Content-Type"); kind != "application/jsonl" || !strings.Contains(a.Header.Get("Content-Disposition"), "audit.jsonl") {
+		t.Errorf("%v", a.Header)
+	}
+	ids := map[string]bool{}
+	for lines := bufio.NewScanner(strings.NewReader(a.body)); lines.Scan(); {
+		var row api.Audit
+		if err := json.Unmarshal(lines.Bytes(), &row); err != nil || row.Actor != "noise" || row.Action != "noise" || row.Target != "thing:x" || row.At.IsZero() {
+			t.Fatalf("%s: %v", lines.Text(), err)
+		}
+		ids[row.ID] = true
+	}
+	if len(ids) != 450 {
+		t.Errorf("%d rows were exported", len(ids))
+	}
+	for query, want := range map[string]int{"action=noise": 50, "target=thing:": 50, "target=thing:x&limit=7": 7, "action=nothing": 0, "until=2001-01-01T00:00:00Z": 0} {
+		if page := into[api.Page[api.Audit]](t, must(t, k.do("GET", "/audit?"+query, viewer, ""), http.StatusOK)); len(page.Items) != want {
+			t.Errorf("%s: %d", query, len(page.Items))
+		}
+	}
+	k.clock.advance(time.Minute)
+	for {
+		n, err := k.db.ChainAudit(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		if n == 0 {
+			break
+		}
+	}
+	report := into[api.AuditReport](t, must(t, k.do("GET", "/audit/verify", viewer, ""), http.StatusOK))
+	if !report.Intact || report.Rows < 450 || report.Head == "" || report.Broken != nil {
+		t.Errorf("%+v", report)
+	}
+}
