@@ -29,6 +29,8 @@ func environ(name string) (string, bool) {
 		return longSecret, true
 	case strings.HasSuffix(name, "ISSUER"):
 		return "http://127.0.0.1:5555", true
+	case strings.HasSuffix(name, "ADMIN_LISTEN"):
+		return "127.0.0.1:5563", true
 	case strings.HasSuffix(name, "LISTEN"):
 		return "127.0.0.1:5555", true
 	case strings.HasSuffix(name, "STORAGE"):
@@ -36,7 +38,7 @@ func environ(name string) (string, bool) {
 	case strings.HasSuffix(name, "CA_FILE"):
 		return "", true
 	case strings.HasPrefix(name, "HANDSTAMP_DEV_"):
-		return "http://127.0.0.1:" + map[string]string{"APP": "5556", "API": "5557", "GOOGLE": "5558", "OKTA": "5559", "AUTH0": "5560", "BFF": "5561", "SPA": "5562"}[strings.TrimPrefix(name, "HANDSTAMP_DEV_")], true
+		return "http://127.0.0.1:" + map[string]string{"APP": "5556", "API": "5557", "GOOGLE": "5558", "OKTA": "5559", "AUTH0": "5560", "BFF": "5561", "SPA": "5562", "ADMIN": "5563"}[strings.TrimPrefix(name, "HANDSTAMP_DEV_")], true
 	}
 	return "", false
 }

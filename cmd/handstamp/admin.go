@@ -12,6 +12,8 @@ import (
 	"time"
 
 	"github.com/handstamp/handstamp/admin"
+	"github.com/handstamp/handstamp/admin/api"
+	"github.com/handstamp/handstamp/admin/console"
 	"github.com/handstamp/handstamp/configs"
 	"github.com/handstamp/handstamp/storage"
 )
@@ -62,8 +64,30 @@ func (h *house) openDesk(sealer *storage.Sealer) (*admin.Server, error) {
 		TrustedProxies: h.cfg.TrustedProxies, TestSignIn: h.broker.TestSignIn, Rotate: h.rotate, YAML: configs.MarshalDirectory, Now: time.Now, Logger: h.log})
 }
 
-// administration is what answers at the administrators' own address.
-func (h *house) administration() http.Handler { return h.desk.Handler() }
+// openConsole joins the pages for administrators to the API that they speak and to the
+// broker that their people sign in through, both in this process.
+func (h *house) openConsole(sealer *storage.Sealer) (*console.Console, error) {
+	url := h.adminURL()
+	if url == "" {
+		return nil, nil
+	}
+	return console.New(console.Options{URL: url, Issuer: h.cfg.Issuer, API: h.desk.Handler(), Broker: h.broker, Sealer: sealer, Brand: console.Brand{Name: h.cfg.Brand.Name},
+		Now: time.Now, Logger: h.log})
+}
+
+// administration is what answers at the administrators' own address: the API, its
+// health, and the console everywhere else.
+func (h *house) administration() http.Handler {
+	desk, pages := h.desk.Handler(), h.console.Handler()
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		switch path := r.URL.Path; {
+		case path == "/livez", path == "/readyz", path == api.Base, strings.HasPrefix(path, api.Base+"/"):
+			desk.ServeHTTP(w, r)
+		default:
+			pages.ServeHTTP(w, r)
+		}
+	})
+}
 
 // listenAdmin opens the address for administrators, so that the console's own address is
 // known before the broker has to lead there. It is nil where there is none.

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/handstamp/handstamp/admin"
+	"github.com/handstamp/handstamp/admin/console"
 	"github.com/handstamp/handstamp/broker"
 	"github.com/handstamp/handstamp/broker/directory"
 	"github.com/handstamp/handstamp/broker/grant"
@@ -38,6 +39,7 @@ type house struct {
 	keyTurn  sync.Mutex
 	workshop *workshop
 	desk     *admin.Server    // the administration API
+	console  *console.Console // nil where the settings have no address for it
 	finder   tokens.KeyFinder // finds keys that another node made a moment ago, too
 }
 
@@ -109,7 +111,10 @@ func (h *house) furnish(ctx context.Context, sealer *storage.Sealer) error {
 	if err != nil {
 		return err
 	}
-	h.desk, err = h.openDesk(sealer)
+	if h.desk, err = h.openDesk(sealer); err != nil {
+		return err
+	}
+	h.console, err = h.openConsole(sealer)
 	return err
 }
 

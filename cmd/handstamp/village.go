@@ -28,6 +28,7 @@ import (
 type village struct {
 	issuer, app, api string
 	password         string // of the resident, for this run
+	console          string // an owner's link to it, for this run
 	appSecret        string
 	bffSecret        string
 	upstreams        []upstream
@@ -54,7 +55,7 @@ type door struct {
 }
 
 // places are the parts in the order of their ports.
-var places = []string{"broker", "app", "api", "google", "okta", "auth0", "bff", "spa"}
+var places = []string{"broker", "app", "api", "google", "okta", "auth0", "bff", "spa", "admin"}
 
 func openVillage(ctx context.Context, o devOptions, log *slog.Logger) (*village, error) {
 	v := &village{data: o.data, tls: o.tls, log: log, appSecret: oauth.NewSecret(), bffSecret: oauth.NewSecret()}
@@ -139,7 +140,8 @@ func (v *village) build(ctx context.Context) error {
 		"HANDSTAMP_DEV_STORAGE": "sqlite:" + filepath.Join(v.data, "handstamp.db"), "HANDSTAMP_DEV_APP": v.app, "HANDSTAMP_DEV_API": v.api,
 		"HANDSTAMP_DEV_GOOGLE": v.at("google").url, "HANDSTAMP_DEV_OKTA": v.at("okta").url, "HANDSTAMP_DEV_AUTH0": v.at("auth0").url,
 		"HANDSTAMP_DEV_BFF": v.at("bff").url, "HANDSTAMP_DEV_SPA": v.at("spa").url, "HANDSTAMP_DEV_BFF_SECRET": v.bffSecret,
-		"HANDSTAMP_DEV_APP_SECRET": v.appSecret, "HANDSTAMP_DEV_UPSTREAM_SECRET": upstreamSecret, "HANDSTAMP_DEV_CA_FILE": v.caFile}
+		"HANDSTAMP_DEV_APP_SECRET": v.appSecret, "HANDSTAMP_DEV_UPSTREAM_SECRET": upstreamSecret, "HANDSTAMP_DEV_CA_FILE": v.caFile,
+		"HANDSTAMP_DEV_ADMIN": v.at("admin").url, "HANDSTAMP_DEV_ADMIN_LISTEN": v.at("admin").listener.Addr().String()}
 	cfg, err := configs.Parse("dev.yaml", configs.DevYAML, func(name string) (string, bool) { value, ok := env[name]; return value, ok })
 	if err != nil {
 		return err
@@ -153,10 +155,10 @@ func (v *village) build(ctx context.Context) error {
 	if v.house, err = openHouse(ctx, cfg, v.log, hosts); err != nil {
 		return err
 	}
-	if err := v.settle(ctx); err != nil {
+	if err := errors.Join(v.settle(ctx), v.letIn(ctx)); err != nil {
 		return err
 	}
-	v.at("broker").handler = v.house.broker
+	v.at("broker").handler, v.at("admin").handler = v.house.broker, v.house.administration()
 	if v.client, err = providers.NewClient(providers.ClientOptions{CAFile: v.caFile, AllowLoopback: true, Hosts: hosts}); err != nil {
 		return err
 	}
@@ -205,8 +207,7 @@ func (v *village) serve(ctx context.Context) <-chan error {
 	for _, d := range v.doors {
 		go func() { stopped <- serveUntil(ctx, d.listener, d.handler, nil, v.log) }()
 	}
-	go v.house.housekeeping(ctx)
-	v.house.tellApps(ctx)
+	v.house.keepHouse(ctx)
 	ended := make(chan error, 1)
 	go func() {
 		var errs []error
@@ -235,7 +236,7 @@ func (v *village) directory() map[string]any {
 	for _, p := range v.upstreams {
 		upstreams[p.slug] = p.persona.Issuer()
 	}
-	out := map[string]any{"issuer": v.issuer, "app": v.app, "api": v.api, "bff": v.at("bff").url, "spa": v.at("spa").url, "docs": v.issuer + "/docs", "api_docs": v.api + "/docs", "upstreams": upstreams, "data": v.data, "client_id": "web", "client_secret": v.appSecret}
+	out := map[string]any{"issuer": v.issuer, "app": v.app, "api": v.api, "bff": v.at("bff").url, "spa": v.at("spa").url, "admin": v.at("admin").url, "console": v.console, "docs": v.issuer + "/docs", "api_docs": v.api + "/docs", "upstreams": upstreams, "data": v.data, "client_id": "web", "client_secret": v.appSecret}
 	out["resident"] = map[string]string{"username": resident, "password": v.password}
 	if v.tls {
 		out["ca_file"], out["hosts"] = v.caFile, strings.Fields(v.names())

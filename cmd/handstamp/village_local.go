@@ -3,7 +3,9 @@ package main
 import (
 	"context"
 	"errors"
+	"net/http"
 
+	"github.com/handstamp/handstamp/admin/api"
 	"github.com/handstamp/handstamp/broker/oauth"
 	"github.com/handstamp/handstamp/providers/password"
 	"github.com/handstamp/handstamp/storage"
@@ -15,6 +17,15 @@ const resident = "dana"
 
 // ownSlug is where configs/dev.yaml has the resident live.
 const ownSlug = "local"
+
+// letIn makes a link to the console: there is no owner in a new world.
+func (v *village) letIn(ctx context.Context) error {
+	link, err := api.New("http://handstamp", &http.Client{Transport: within{v.house.desk.Shell()}}).NewAdminLink(ctx, "handstamp dev")
+	if err == nil {
+		v.console = link.Link
+	}
+	return err
+}
 
 // settle makes the resident, or with --data gives the one of an earlier run a new password.
 func (v *village) settle(ctx context.Context) error {
