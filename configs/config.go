@@ -34,14 +34,16 @@ type Config struct {
 	Docs           Docs               `yaml:"docs"`
 	Log            Log                `yaml:"log"`
 
-	Directory directory.Document `yaml:",inline"`
+	Directory     directory.Document `yaml:",inline"`   // in source form, with the values of its secrets
+	DirectoryPath string             `yaml:"directory"` // the file or folder that holds it instead
 
 	// Warnings are settings that are allowed and deserve a second look.
 	Warnings []Problem `yaml:"-"`
 
-	snapshot *directory.Snapshot
-	places   places
-	env      func(string) (string, bool)
+	snapshot     *directory.Snapshot
+	places       places
+	hasDirectory bool
+	env          func(string) (string, bool)
 }
 
 // TLS names the files of the broker's own certificate; both empty means that

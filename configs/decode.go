@@ -23,28 +23,42 @@ type decoder struct {
 	env       func(string) (string, bool)
 	places    places
 	problems  []Problem
-	literals  []string // paths of secrets that stand in the file itself
-	hiding    []string // values that no message may show, each with what to show instead
+	literals  []string       // paths of secrets that stand in the file itself
+	base      map[string]int // list of the directory → how many entries other files gave it already
+	piece     bool           // the file is a part of a directory, not the settings
+	later     bool           // secrets that are references stay so
+	lenient   bool           // a variable that is not set stands for its own name
+	hiding    []string       // values that no message may show, each with what to show instead
 
 	sources map[string]string // of secrets that the file only names, by path
 }
 
 func newDecoder(file string, env func(string) (string, bool)) *decoder {
-	return &decoder{file: file, dir: filepath.Dir(file), env: env, places: places{}, sources: map[string]string{}}
+	dir := filepath.Dir(file)
+	if abs, err := filepath.Abs(dir); err == nil {
+		dir = abs // what names a file in the directory names it from anywhere
+	}
+	return &decoder{file: file, dir: dir, env: env, places: places{}, sources: map[string]string{}, base: map[string]int{}}
 }
 
-// places are the positions of all keys and list entries, by path.
-type places map[string]token.Position
+// place is where something stands.
+type place struct {
+	token.Position
+	file string
+}
+
+// places are the places of all keys and list entries, by path.
+type places map[string]place
 
 // find gives the position of a path, or of the nearest one around it that stands in
 // the file: a missing key is reported where it is missing.
-func (p places) find(path string) token.Position {
+func (p places) find(path string) place {
 	for ; path != ""; path = parent(path) {
 		if at, ok := p[path]; ok {
 			return at
 		}
 	}
-	return token.Position{}
+	return place{}
 }
 
 // parent cuts the last step: clients[0].redirect_uris[1] → clients[0].redirect_uris.
@@ -115,7 +129,11 @@ func (d *decoder) structure(n ast.Node, v reflect.Value, path string) {
 		}
 		index, known := fields.index[key]
 		if !known {
-			d.problem(pair.Key, join(path, key), suggest(key, path, fields), noSuchSetting+"%s%s", key, under(path))
+			hint := suggest(key, path, fields)
+			if _, elsewhere := fieldsOf(reflect.TypeFor[Config]()).index[key]; d.piece && path == "" && elsewhere {
+				hint = "it belongs in the settings file; here stand providers, clients, resources, rules and brand"
+			}
+			d.problem(pair.Key, join(path, key), hint, noSuchSetting+"%s%s", key, under(path))
 			continue
 		}
 		d.value(pair.Value, v.FieldByIndex(index), join(path, key))
@@ -135,7 +153,7 @@ func (d *decoder) key(pair *ast.MappingValueNode, path string, seen map[string]i
 		return "", false
 	}
 	seen[key] = at.Line
-	d.places[join(path, key)] = at
+	d.places[join(path, key)] = place{at, d.file}
 	return key, true
 }
 
@@ -158,8 +176,8 @@ func (d *decoder) list(n ast.Node, v reflect.Value, path string) {
 	}
 	v.Set(reflect.MakeSlice(v.Type(), len(s.Values), len(s.Values)))
 	for i, e := range s.Values {
-		at := fmt.Sprintf("%s[%d]", path, i)
-		d.places[at] = start(e)
+		at := fmt.Sprintf("%s[%d]", path, d.base[path]+i)
+		d.places[at] = place{start(e), d.file}
 		d.value(e, v.Index(i), at)
 	}
 }
@@ -202,6 +220,9 @@ func (d *decoder) scalar(n ast.Node, v reflect.Value, path string) {
 		return
 	}
 	_, isBool := n.(*ast.BoolNode)
+	if v.Type() == secretType && d.later && d.named(v, path, text) {
+		return
+	}
 	written := text
 	text, fromEnv, fault, hint := d.expand(text)
 	if fault != "" {

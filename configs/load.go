@@ -47,11 +47,12 @@ func parse(name string, b []byte, env func(string) (string, bool), mode fs.FileM
 	}
 	d.decode(root, c)
 	c.places, c.env = d.places, env
-	d.nameSources(&c.Directory)
 	if mode&^maxMode != 0 {
-		d.refuseLiteralSecrets(mode)
+		d.refuseLiteralSecrets(mode, 0)
 	}
 	c.resolvePaths(filepath.Dir(name))
+	d.followDirectory(c)
+	d.nameSources(&c.Directory)
 	v := &validator{file: name, c: c, broken: d.problems}
 	v.check()
 	snapshot, faults := directory.Compile(c.Issuer, c.Directory)
@@ -72,10 +73,14 @@ func parse(name string, b []byte, env func(string) (string, bool), mode fs.FileM
 // at the opened file, so that mode and content belong together; the look before it
 // keeps a pipe, which nobody may ever fill, from holding the start up.
 func readFile(path string, limit int64) ([]byte, fs.FileMode, error) {
-	if info, err := os.Stat(path); err == nil && !info.Mode().IsRegular() {
+	return readFileBy(os.Stat, os.Open, path, limit)
+}
+
+func readFileBy(stat func(string) (fs.FileInfo, error), open func(string) (*os.File, error), path string, limit int64) ([]byte, fs.FileMode, error) {
+	if info, err := stat(path); err == nil && !info.Mode().IsRegular() {
 		return nil, 0, errNoRegularFile
 	}
-	f, err := os.Open(path)
+	f, err := open(path)
 	if err != nil {
 		return nil, 0, reason(err)
 	}
@@ -130,7 +135,7 @@ func fileHint(err error) string {
 // resolvePaths makes relative file names relative to the settings file's folder, so
 // that the file means the same wherever the program is started.
 func (c *Config) resolvePaths(dir string) {
-	for _, p := range []*string{&c.TLS.Cert, &c.TLS.Key, &c.Outgoing.CAFile} {
+	for _, p := range []*string{&c.TLS.Cert, &c.TLS.Key, &c.Outgoing.CAFile, &c.DirectoryPath} {
 		*p = resolve(dir, *p)
 	}
 	c.resolveAdmin(dir)

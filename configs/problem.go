@@ -35,7 +35,8 @@ func (p Problem) String() string {
 	return b.String()
 }
 
-// Problems is everything that is wrong with a settings file, in the order of its lines.
+// Problems is everything that is wrong with a settings file and the directory that it
+// names, in the order of their lines.
 type Problems struct{ List []Problem }
 
 func (p *Problems) Error() string {
@@ -48,6 +49,6 @@ func (p *Problems) Error() string {
 
 func sortProblems(list []Problem) {
 	slices.SortStableFunc(list, func(a, b Problem) int {
-		return cmp.Or(cmp.Compare(a.Line, b.Line), cmp.Compare(a.Column, b.Column))
+		return cmp.Or(cmp.Compare(a.File, b.File), cmp.Compare(a.Line, b.Line), cmp.Compare(a.Column, b.Column))
 	})
 }

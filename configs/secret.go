@@ -29,7 +29,11 @@ func (d *decoder) expand(text string) (out string, used bool, fault, hint string
 			return ""
 		}
 		value, ok := d.env(name)
-		if !ok {
+		switch {
+		case ok:
+		case d.lenient:
+			return name
+		default:
 			fault, hint = fmt.Sprintf("the environment variable %s is not set", name), "export it before starting, or name a file: file:/run/secrets/"+strings.ToLower(name)
 			return ""
 		}
@@ -116,9 +120,10 @@ func (d *decoder) scrub(problems []Problem) []Problem {
 }
 
 // refuseLiteralSecrets: a settings file that holds secrets is a secret file itself.
-func (d *decoder) refuseLiteralSecrets(mode fs.FileMode) {
-	for _, path := range d.literals {
-		d.problemAt(d.places.find(path), path, "chmod 0640 "+d.file+", or write ${NAME} or file:PATH instead",
+// from is the first of them that stands in the file at hand.
+func (d *decoder) refuseLiteralSecrets(mode fs.FileMode, from int) {
+	for _, path := range d.literals[from:] {
+		d.problemAt(d.places.find(path).Position, path, "chmod 0640 "+d.file+", or write ${NAME} or file:PATH instead",
 			fmt.Sprintf("a secret stands in a settings file that others can read (its mode is %04o)", mode))
 	}
 }

@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"reflect"
 	"slices"
 	"strings"
 
@@ -24,6 +25,27 @@ func (d *decoder) source(path, written, text string) {
 	} else if source, _ := directory.ReadSecret(written); source != "" {
 		d.sources[path] = source
 	}
+}
+
+// named takes the name of a secret for its value, where values are looked up later: by
+// the broker, or never.
+func (d *decoder) named(v reflect.Value, path, written string) bool {
+	source, _ := directory.ReadSecret(written)
+	if source == "" {
+		return false
+	}
+	if name, isFile := strings.CutPrefix(source, "file:"); isFile && !strings.Contains(name, "${") {
+		source = "file:" + resolve(d.dir, name)
+	}
+	d.sources[path] = source
+	v.SetString(string(standIn(source)))
+	return true
+}
+
+// standIn is put where a secret's value is not known, so that the rest of a document can
+// be checked. It is long enough for a client's secret and different for each source.
+func standIn(source string) providers.Secret {
+	return directory.DigestSecret(providers.Secret("stands for " + source))
 }
 
 // nameSources gives the document's secrets their sources. One that the database holds

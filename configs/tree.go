@@ -15,8 +15,9 @@ import (
 
 const (
 	maxTokens = 60_000
-	maxDepth  = 16  // lists and maps inside each other, in brackets or dashes
-	maxIndent = 200 // columns
+	maxDepth  = 16   // lists and maps inside each other, in brackets or dashes
+	maxIndent = 200  // columns
+	maxNames  = 1000 // in one list of settings: the parser compares them pairwise
 )
 
 // tree parses the file into its syntax tree. What settings do not need is refused
@@ -24,6 +25,10 @@ const (
 // gigabytes), merge keys, tags, complex keys, deep nesting. The parser recurses and
 // compares keys pairwise, so its input has to be bounded here.
 func tree(name string, b []byte) (*ast.MappingNode, *Problem) {
+	return boundedTree(name, b, maxFile, maxTokens)
+}
+
+func boundedTree(name string, b []byte, maxFile, maxTokens int) (*ast.MappingNode, *Problem) {
 	at := func(t *token.Token, hint, message string, args ...any) *Problem {
 		p := &Problem{File: name, Message: fmt.Sprintf(message, args...), Hint: hint}
 		if t != nil && t.Position != nil {
@@ -101,6 +106,7 @@ func syntaxHint(message string) string {
 // guard looks at the words of the file before they are put together.
 func guard(tokens token.Tokens, at func(*token.Token, string, string, ...any) *Problem) *Problem {
 	flow, dashes, line := 0, 0, 0
+	var names []struct{ column, n int } // of the settings inside each other
 	for i, t := range tokens {
 		switch t.Type {
 		case token.AnchorType, token.AliasType:
@@ -123,12 +129,28 @@ func guard(tokens token.Tokens, at func(*token.Token, string, string, ...any) *P
 			if t.Position.Line != line {
 				line, dashes = t.Position.Line, 0
 			}
+			for flow == 0 && len(names) > 0 && names[len(names)-1].column > t.Position.Column {
+				names = names[:len(names)-1]
+			}
 			if dashes++; dashes > maxDepth || flow == 0 && t.Position.Column > maxIndent {
 				return at(t, "", "lists stand inside each other too deeply")
 			}
 		case token.MappingValueType:
-			if flow == 0 && i > 0 && tokens[i-1].Position.Column > maxIndent {
+			if flow > 0 || i == 0 {
+				break
+			}
+			column := tokens[i-1].Position.Column
+			if column > maxIndent {
 				return at(t, "", "settings stand inside each other too deeply")
+			}
+			for len(names) > 0 && names[len(names)-1].column > column {
+				names = names[:len(names)-1]
+			}
+			if len(names) == 0 || names[len(names)-1].column < column {
+				names = append(names, struct{ column, n int }{column, 0})
+			}
+			if names[len(names)-1].n++; names[len(names)-1].n > maxNames {
+				return at(t, "", "more than %d settings stand in one place", maxNames)
 			}
 		}
 	}

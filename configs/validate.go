@@ -1,6 +1,7 @@
 package configs
 
 import (
+	"cmp"
 	"crypto/x509"
 	"fmt"
 	"net/netip"
@@ -28,7 +29,7 @@ func (v *validator) problem(key, hint, message string, args ...any) {
 		return
 	}
 	at := v.c.places.find(key)
-	v.problems = append(v.problems, Problem{File: v.file, Line: at.Line, Column: at.Column, Key: key, Message: fmt.Sprintf(message, args...), Hint: hint})
+	v.problems = append(v.problems, Problem{File: cmp.Or(at.file, v.file), Line: at.Line, Column: at.Column, Key: key, Message: fmt.Sprintf(message, args...), Hint: hint})
 }
 
 // spokenFor tells whether a fault is only the echo of one that reading found: at the

@@ -17,6 +17,9 @@ func (v *validator) docs() {
 		v.problem("docs.client_id", "add enabled: true, or remove it", "it does nothing while the page is off")
 		return
 	}
+	if !v.c.hasDirectory {
+		return // whether there is such a client only the database knows
+	}
 	i := slices.IndexFunc(v.c.Directory.Clients, func(c directory.Client) bool { return c.ID == d.ClientID })
 	if i < 0 {
 		v.problem("docs.client_id", "add the client: public: true, first_party: true, and the redirect URI "+v.docsRedirect(), "there is no client %q", cut(d.ClientID))

@@ -58,7 +58,7 @@ func (v *validator) warnings() []Problem {
 			v.problem(at+"pkce", "ask its developers for PKCE with S256", "%s may sign people in without PKCE; a stolen code is then worth a login", cl.ID)
 		}
 	}
-	if len(c.Directory.Clients) == 0 {
+	if c.hasDirectory && len(c.Directory.Clients) == 0 {
 		v.problem("clients", "", "there is no client yet, so no app can send anyone here")
 	}
 	out := v.problems
