@@ -12,6 +12,7 @@ import (
 	"github.com/goccy/go-yaml/ast"
 
 	"github.com/handstamp/handstamp/broker/directory"
+	"github.com/handstamp/handstamp/broker/policy"
 	"github.com/handstamp/handstamp/providers"
 )
 
@@ -27,6 +28,7 @@ const (
 type DirectoryFile struct {
 	Document directory.Document // in source form; literal secrets are in it, references are not resolved
 	Hash     string             // of the document, see Config.DirectoryHash
+	Tests    *policy.Suite      // of the *_test.yaml beside it
 	Issuer   string             // of the settings file that the directory was found in; "" otherwise
 
 	path   string // the file or folder where it stands
@@ -64,7 +66,7 @@ func LoadForTests(path string) (*DirectoryFile, error) {
 func loadDirectory(path string, env func(string) (string, bool), lenient bool) (*DirectoryFile, error) {
 	d := newDecoder(path, env)
 	d.later, d.lenient = true, lenient
-	f := &DirectoryFile{path: path}
+	f := &DirectoryFile{path: path, Tests: &policy.Suite{}}
 	if issuer, isSettings := d.fromSettings(f); isSettings {
 		f.Issuer = issuer
 	} else {

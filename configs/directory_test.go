@@ -162,7 +162,9 @@ func TestA17_AFolderOfBombsIsRefused(t *testing.T) {
 			}
 			return nil
 		}, "more than 1000 files"},
-		{"an anchors bomb", func(dir string) error { return os.WriteFile(filepath.Join(dir, "b.yaml"), []byte("rules: &a [*a]\n"), 0o600) }, "anchors and aliases are not accepted"},
+		{"an anchors bomb", func(dir string) error {
+			return os.WriteFile(filepath.Join(dir, "b.yaml"), []byte("rules: &a [*a]\n"), 0o600)
+		}, "anchors and aliases are not accepted"},
 		{"more names than anybody writes, which the parser compares pairwise", func(dir string) error {
 			var b strings.Builder
 			for i := range 300_000 {

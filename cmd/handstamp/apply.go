@@ -270,7 +270,7 @@ func (v *visit) effect(p *printer, e policy.Effect) {
 // covered refuses a change that gives somebody more than a test expects.
 func (v *visit) covered(ctx context.Context, now *api.Directory, file *configs.DirectoryFile) error {
 	if file.Tests == nil || len(file.Tests.Cases) == 0 {
-		return errors.New("--require-tests: there are no tests beside the directory: *_test.yaml, see docs/policy-tests.md")
+		return errors.New("--require-tests: there are no tests beside the directory: *_test.yaml, see docs/testing-rules.md")
 	}
 	plan, err := v.Plan(ctx, api.PlanRequest{Document: &file.Document})
 	if err != nil {
