@@ -43,6 +43,7 @@ func (b *Broker) callback(c *gin.Context) error {
 	}
 	b.jar.Drop(c.Writer, tx)
 	rec(c).trace.step(b.now(), storage.StepBack, "")
+	rec(c).trace.hides(tx.State, tx.Nonce, tx.Verifier, answer.Get("code"), p.ClientSecret.Reveal())
 	identity, err := v.dir.Upstreams[p.Slug].Finish(c.Request.Context(), b.attempt(p, tx), answer)
 	if err != nil {
 		if errors.Is(err, providers.ErrMixUp) && !v.tests() {

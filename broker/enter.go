@@ -140,8 +140,8 @@ func (b *Broker) record(rec *recorder, r *http.Request) {
 			b.excuse(rec)
 		}
 		rec.trace.ends(b.now(), storage.LoginFailed, "500", reason("panic: "+kindOf(p)))
+		b.journalise(rec)
 	}
-	b.journalise(rec)
 	b.measure(rec, r.Method)
 	b.endSpan(rec, r)
 	attrs := []any{"reference", rec.reference, "method", cut(r.Method), "path", cut(r.URL.Path), "status", rec.status,

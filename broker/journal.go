@@ -12,7 +12,8 @@ import (
 
 const (
 	journalLength   = 4096                   // logins that wait to be written; more are dropped and counted
-	journalStranger = journalLength / 4      // of which people whom no provider vouched for may fill so many
+	journalStranger = journalLength / 4      // of which people whom no provider vouched for may fill so many, at once
+	strangersASec   = 50                     // and so many more each second: who floods the door does not flood the disk
 	journalBatch    = 64                     // logins in one transaction
 	journalPause    = 200 * time.Millisecond // how long the first of a batch waits for others
 	journalPatience = 10 * time.Second       // for one write
@@ -27,6 +28,7 @@ type Journal struct {
 	queue   chan entry
 	waiting atomic.Int64 // of strangers
 	dropped atomic.Int64
+	pace    pace
 	kept    atomic.Int64
 
 	closing  sync.RWMutex // held for reading while somebody puts
@@ -44,17 +46,36 @@ type entry struct {
 // NewJournal starts a journal that keeps by storage.DB.KeepLogins. Close it before the
 // database.
 func NewJournal(keep func(context.Context, []storage.Login) error, log *slog.Logger) *Journal {
-	j := &Journal{keep: keep, log: log, queue: make(chan entry, journalLength), finished: make(chan struct{})}
+	j := &Journal{keep: keep, log: log, pace: pace{left: journalStranger}, queue: make(chan entry, journalLength), finished: make(chan struct{})}
 	go j.run()
 	return j
 }
 
+// pace lets a burst of strangers through, and then a trickle.
+type pace struct {
+	mu   sync.Mutex
+	left float64
+	at   time.Time
+}
+
+func (p *pace) allows(now time.Time) bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.left = min(journalStranger, p.left+max(0, now.Sub(p.at).Seconds())*strangersASec)
+	p.at = now
+	if p.left < 1 {
+		return false
+	}
+	p.left--
+	return true
+}
+
 // put queues a login. stranger says that no provider vouched for the person: anybody can
 // cause such an entry.
-func (j *Journal) put(stranger bool, login func() storage.Login) {
+func (j *Journal) put(now time.Time, stranger bool, login func() storage.Login) {
 	j.closing.RLock()
 	defer j.closing.RUnlock()
-	if j.closed || stranger && j.waiting.Load() >= journalStranger {
+	if j.closed || stranger && (j.waiting.Load() >= journalStranger || !j.pace.allows(now)) {
 		j.dropped.Add(1)
 		return
 	}

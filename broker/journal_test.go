@@ -9,6 +9,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/handstamp/handstamp/storage"
 )
@@ -45,6 +46,8 @@ func (b *book) kept() (n int) {
 	return n
 }
 
+var noon = time.Date(2026, 11, 24, 12, 0, 0, 0, time.UTC)
+
 func numbered(i int) func() storage.Login {
 	return func() storage.Login { return storage.Login{Reference: fmt.Sprint(i)} }
 }
@@ -53,7 +56,7 @@ func TestTheJournalKeepsEverythingInOrderInSmallBatches(t *testing.T) {
 	b := &book{}
 	j := NewJournal(b.keep, slog.New(slog.DiscardHandler))
 	for i := range 1000 {
-		j.put(i%2 == 0, numbered(i))
+		j.put(noon, i%2 == 0, numbered(i))
 	}
 	if err := j.Flush(t.Context()); err != nil {
 		t.Fatal(err)
@@ -61,7 +64,7 @@ func TestTheJournalKeepsEverythingInOrderInSmallBatches(t *testing.T) {
 	if b.kept() != 1000 || j.Dropped() != 0 || j.Kept() != 1000 {
 		t.Errorf("kept %d, dropped %d", b.kept(), j.Dropped())
 	}
-	j.put(false, numbered(1000))
+	j.put(noon, false, numbered(1000))
 	j.Close() // what waits is kept
 	next := 0
 	for _, batch := range b.batches {
@@ -78,7 +81,7 @@ func TestTheJournalKeepsEverythingInOrderInSmallBatches(t *testing.T) {
 	if next != 1001 {
 		t.Errorf("%d of 1001 are kept", next)
 	}
-	j.put(false, numbered(0)) // too late
+	j.put(noon, false, numbered(0)) // too late
 	if err := j.Flush(t.Context()); err != nil || j.Dropped() != 1 {
 		t.Errorf("after the end: %v, dropped %d", err, j.Dropped())
 	}
@@ -91,17 +94,17 @@ func TestI15_TheJournalIsBoundedAndStrangersFillAShare(t *testing.T) {
 	b := &book{held: make(chan struct{}), entered: make(chan struct{}, 1)}
 	j := NewJournal(b.keep, slog.New(slog.DiscardHandler))
 	for i := range journalBatch {
-		j.put(false, numbered(i))
+		j.put(noon, false, numbered(i))
 	}
 	<-b.entered // it holds one batch now, and everything else queues
 	for i := range 10 * journalLength {
-		j.put(true, numbered(i))
+		j.put(noon, true, numbered(i))
 	}
 	if n, most := j.Waiting(); n != journalStranger || most != journalLength {
 		t.Errorf("%d of %d wait, strangers may be %d", n, most, journalStranger)
 	}
 	for i := range 10 * journalLength {
-		j.put(false, numbered(i))
+		j.put(noon, false, numbered(i))
 	}
 	if n, _ := j.Waiting(); n != journalLength {
 		t.Errorf("%d wait", n)
@@ -122,11 +125,31 @@ func TestI15_TheJournalIsBoundedAndStrangersFillAShare(t *testing.T) {
 	}
 }
 
+func TestStrangersComeAtAPace(t *testing.T) {
+	b := &book{}
+	j := NewJournal(b.keep, slog.New(slog.DiscardHandler))
+	for second := range 3 {
+		for i := range journalStranger {
+			j.put(noon.Add(time.Duration(second)*time.Second), true, numbered(i))
+			if i%100 == 0 {
+				if err := j.Flush(t.Context()); err != nil {
+					t.Fatal(err)
+				}
+			}
+		}
+	}
+	j.put(noon, false, numbered(0))
+	j.Close()
+	if want := journalStranger + 2*strangersASec + 1; b.kept() != want {
+		t.Errorf("kept %d, want %d", b.kept(), want)
+	}
+}
+
 func TestABookThatDoesNotTakeLoginsIsToldInTheLogAndCounted(t *testing.T) {
 	var log strings.Builder
 	b := &book{broken: errors.New("the disk is full")}
 	j := NewJournal(b.keep, slog.New(slog.NewJSONHandler(&log, nil)))
-	j.put(false, numbered(1))
+	j.put(noon, false, numbered(1))
 	j.Close()
 	if j.Dropped() != 1 || j.Kept() != 0 || !strings.Contains(log.String(), "the disk is full") {
 		t.Errorf("dropped %d, log %s", j.Dropped(), &log)
@@ -156,7 +179,7 @@ func TestO04_WhatLooksLikeAKeyIsNotKeptOfClaims(t *testing.T) {
 		"groups": []any{"staff", jwt, map[string]any{"token": "canary", "name": "x"}}, "nested": map[string]any{"secret": "canary", "deep": []any{[]any{jwt}}, "zip_code": "12345"},
 		"authorization": "canary", "header": "Bearer canary", "state": "Bavaria", "email_verified": true}
 	before := fmt.Sprint(claims)
-	got := redacted(claims)
+	got := redacted(claims, nil)
 	if text := fmt.Sprint(got); strings.Contains(text, "canary") || strings.Contains(text, "eyJ") {
 		t.Errorf("kept: %s", text)
 	}
@@ -170,7 +193,7 @@ func TestO04_WhatLooksLikeAKeyIsNotKeptOfClaims(t *testing.T) {
 	for i := range 20_000 {
 		large["groups"].([]any)[i] = "a group"
 	}
-	if got := redacted(large); got["sub"] != "1" || got["groups"] != "[too large to keep]" {
+	if got := redacted(large, nil); got["sub"] != "1" || got["groups"] != "[too large to keep]" {
 		t.Errorf("too much: %.200v", got)
 	}
 }

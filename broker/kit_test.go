@@ -48,6 +48,7 @@ type kit struct {
 	docs                *broker.Docs
 	journal             *broker.Journal
 	admin               *broker.AdminDoor
+	keep                storage.Retention
 }
 
 // clock is time that moves only when a test says so, on top of the real one.
@@ -178,7 +179,7 @@ func (k *kit) open(t testing.TB) {
 		t.Fatal(err)
 	}
 	log := slog.New(slog.NewJSONHandler(k.logs, &slog.HandlerOptions{Level: slog.LevelDebug}))
-	if k.db, err = storage.Open(t.Context(), storage.Options{URL: k.dbURL, Sealer: sealer, Now: k.clock.now, Logger: log}); err != nil {
+	if k.db, err = storage.Open(t.Context(), storage.Options{URL: k.dbURL, Sealer: sealer, Now: k.clock.now, Logger: log, Retention: k.keep}); err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() {

@@ -1,7 +1,6 @@
 package broker
 
 import (
-	"encoding/json"
 	"maps"
 	"slices"
 	"strings"
@@ -20,7 +19,7 @@ const (
 )
 
 // redacted returns the claims that a trace may keep. It changes nothing in place.
-func redacted(claims map[string]any) map[string]any {
+func redacted(claims map[string]any, secrets []string) map[string]any {
 	if len(claims) == 0 {
 		return nil
 	}
@@ -29,54 +28,80 @@ func redacted(claims map[string]any) map[string]any {
 		delete(out, name)
 	}
 	for name, value := range out {
-		out[name] = safe(name, value, 0)
+		out[name] = hide(secrets).safe(name, value, 0)
 	}
-	if b, err := json.Marshal(out); err != nil || len(b) > mostClaims {
+	if weight(out) > mostClaims {
 		return shortened(out)
 	}
 	return out
+}
+
+// weight is about how many bytes of JSON a value takes. It looks and makes nothing, for
+// it is asked at every login.
+func weight(value any) int {
+	switch v := value.(type) {
+	case string:
+		return len(v) + 3
+	case []any:
+		sum := 2
+		for _, e := range v {
+			if sum += weight(e); sum > mostClaims {
+				break
+			}
+		}
+		return sum
+	case map[string]any:
+		sum := 2
+		for name, e := range v {
+			if sum += len(name) + 4 + weight(e); sum > mostClaims {
+				break
+			}
+		}
+		return sum
+	}
+	return 8
 }
 
 // shortened keeps the small claims: a trace tells better half than nothing, and says so.
 func shortened(claims map[string]any) map[string]any {
 	out, size := map[string]any{}, 0
 	for _, name := range slices.Sorted(maps.Keys(claims)) {
-		b, err := json.Marshal(claims[name])
-		if err != nil || len(b) > 1024 || size+len(name)+len(b) > mostClaims {
-			out[name] = "[too large to keep]"
-			size += len(name)
-			continue
-		}
-		out[name], size = claims[name], size+len(name)+len(b)
-		if size > mostClaims {
+		if size += len(name) + 25; size > mostClaims {
 			break
+		}
+		out[name] = "[too large to keep]"
+		if w := weight(claims[name]); w <= 1024 && size+w <= mostClaims {
+			out[name], size = claims[name], size+w
 		}
 	}
 	return out
 }
 
-// safe hides what looks like a secret, by the name it has or by its form.
-func safe(name string, value any, depth int) any {
+// hide are values that are secrets whatever their name.
+type hide []string
+
+// safe hides what is a secret, or looks like one by the name it has or by its form.
+func (h hide) safe(name string, value any, depth int) any {
 	if secretName(name) || depth > 8 {
 		return hidden
 	}
 	switch v := value.(type) {
 	case string:
-		if tokenForm(v) {
+		if h.secret(v) {
 			return hidden
 		}
 	case []any:
-		if slices.ContainsFunc(v, func(e any) bool { return !plain(e) }) {
+		if slices.ContainsFunc(v, func(e any) bool { return !h.plain(e) }) {
 			list := make([]any, len(v))
 			for i, e := range v {
-				list[i] = safe("", e, depth+1)
+				list[i] = h.safe("", e, depth+1)
 			}
 			return list
 		}
 	case map[string]any:
 		object := make(map[string]any, len(v))
 		for key, e := range v {
-			object[key] = safe(key, e, depth+1)
+			object[key] = h.safe(key, e, depth+1)
 		}
 		return object
 	}
@@ -84,10 +109,10 @@ func safe(name string, value any, depth int) any {
 }
 
 // plain tells whether an entry of a list can stay as it is.
-func plain(v any) bool {
+func (h hide) plain(v any) bool {
 	switch v := v.(type) {
 	case string:
-		return !tokenForm(v)
+		return !h.secret(v)
 	case []any, map[string]any:
 		return false
 	}
@@ -102,6 +127,20 @@ func secretName(name string) bool {
 		}
 	}
 	return name == "code"
+}
+
+// clean takes secrets out of words.
+func (h hide) clean(s string) string {
+	for _, secret := range h {
+		if len(secret) > 8 {
+			s = strings.ReplaceAll(s, secret, hidden)
+		}
+	}
+	return s
+}
+
+func (h hide) secret(s string) bool {
+	return tokenForm(s) || slices.ContainsFunc(h, func(secret string) bool { return len(secret) > 8 && strings.Contains(s, secret) })
 }
 
 // tokenForm tells whether a text is a JWT (RFC 7519) or a refresh token of ours.

@@ -13,7 +13,7 @@ import (
 
 // respondCode hands the app its code.
 func (b *Broker) respondCode(c *gin.Context, r *oauth.AuthRequest, code string) error {
-	rec(c).trace.ends(b.now(), storage.LoginSignedIn, "", nil)
+	b.ended(c, storage.LoginSignedIn, "", nil)
 	return b.respond(c, r, url.Values{"code": {code}})
 }
 

@@ -75,7 +75,7 @@ func (b *Broker) signIn(c *gin.Context, v *visit, p *directory.Provider, tx *ses
 	b.jar.ForgetSignOut(c.Writer, c.Request)
 	switch {
 	case v.own():
-		t.ends(b.now(), storage.LoginSignedIn, "", nil)
+		b.ended(c, storage.LoginSignedIn, "", nil)
 		redirect(c, b.path("/account"))
 		return nil
 	case ask:

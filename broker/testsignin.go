@@ -129,7 +129,7 @@ func (b *Broker) tested(c *gin.Context, v *visit, p *directory.Provider, tx *ses
 	t := rec(c).trace
 	t.recognised(who, id.Subject)
 	t.step(b.now(), storage.StepRecognised, "")
-	t.ends(b.now(), storage.LoginTest, "", nil)
+	b.ended(c, storage.LoginTest, "", nil)
 	return b.backFromTest(c, &tx.Request)
 }
 
@@ -137,13 +137,11 @@ func (b *Broker) tested(c *gin.Context, v *visit, p *directory.Provider, tx *ses
 // is told what an operator would read in the log.
 func (b *Broker) testFailed(c *gin.Context, be *backError) error {
 	note(c, be.err.Code, be.err)
-	rec(c).trace.ends(b.now(), storage.LoginTest, be.err.Code, rec(c).cause)
+	b.ended(c, storage.LoginTest, be.err.Code, rec(c).cause)
 	return b.backFromTest(c, be.request)
 }
 
 func (b *Broker) backFromTest(c *gin.Context, r *oauth.AuthRequest) error {
-	b.journalise(rec(c))
-	aside(c) // it is kept now
 	if err := b.journal.Flush(c.Request.Context()); err != nil {
 		return unavailable(err)
 	}

@@ -39,6 +39,8 @@ type trace struct {
 	code     string
 	cause    error
 	provider string
+	over     bool     // the journal has it, and nobody may change it any more
+	secrets  []string // of this sign-in: an upstream may say them back
 }
 
 // mostSteps bounds a login that never ends: each wrong password is two of them.
@@ -89,8 +91,15 @@ func (b *Broker) carry(c *gin.Context, tx *session.Transaction) {
 // answered before, or a question that has no answer by itself.
 func aside(c *gin.Context) { rec(c).trace = nil }
 
+// hides names values that must not be kept, wherever they come back from.
+func (t *trace) hides(secrets ...string) {
+	if t != nil {
+		t.secrets = secrets
+	}
+}
+
 func (t *trace) step(now time.Time, what, note string) {
-	if t != nil && len(t.steps) < mostSteps {
+	if t != nil && !t.over && len(t.steps) < mostSteps {
 		t.steps = append(t.steps, storage.LoginStep{After: now.Sub(t.began).Milliseconds(), What: what, Note: note})
 	}
 }
@@ -116,7 +125,7 @@ func (t *trace) decides(d *grant.Decided) {
 
 // ends says what became of the login.
 func (t *trace) ends(now time.Time, outcome, code string, cause error) {
-	if t == nil {
+	if t == nil || t.over {
 		return
 	}
 	t.outcome, t.code, t.cause = outcome, code, cause
@@ -125,7 +134,15 @@ func (t *trace) ends(now time.Time, outcome, code string, cause error) {
 	}
 }
 
-// failed is ends for an error that the app or the person is told.
+// ended says what became of the login and hands it to the journal, before the answer is
+// sent: whoever has the reference can look it up.
+func (b *Broker) ended(c *gin.Context, outcome, code string, cause error) {
+	r := rec(c)
+	r.trace.ends(b.now(), outcome, code, cause)
+	b.journalise(r)
+}
+
+// failed is ended for an error that the app or the person is told.
 func (b *Broker) failed(c *gin.Context, status int, code string, cause error) {
 	outcome := storage.LoginRefused
 	if status >= http.StatusInternalServerError || code == oauth.ServerError || code == oauth.TemporarilyUnavailable {
@@ -134,20 +151,22 @@ func (b *Broker) failed(c *gin.Context, status int, code string, cause error) {
 	if code == "" {
 		code = strconv.Itoa(status)
 	}
-	rec(c).trace.ends(b.now(), outcome, code, cause)
+	b.ended(c, outcome, code, cause)
 }
 
 // journalise hands a login that came to an end to the journal.
 func (b *Broker) journalise(r *recorder) {
 	t := r.trace
-	if t == nil || t.outcome == "" || b.journal == nil {
+	if t == nil || t.outcome == "" || t.over || b.journal == nil {
 		return
 	}
-	reference, took := r.reference, b.now().Sub(t.began)
+	now := b.now()
+	reference, took := r.reference, now.Sub(t.began)
 	if t.provider == "" {
 		t.provider = r.provider
 	}
-	b.journal.put(t.subject == "" && t.outcome != storage.LoginTest, func() storage.Login { return t.login(reference, took) })
+	t.over = true
+	b.journal.put(now, t.subject == "" && t.outcome != storage.LoginTest, func() storage.Login { return t.login(reference, took) })
 }
 
 // login makes the row of a trace. It runs in the journal.
@@ -159,7 +178,7 @@ func (t *trace) login(reference string, took time.Duration) storage.Login {
 	l := storage.Login{Reference: reference, At: t.began, Took: took, ClientID: client, Provider: t.provider, Subject: t.subject, Outcome: t.outcome,
 		Code: t.code, IP: t.ip, Device: session.Device(t.agent)}
 	if t.cause != nil {
-		l.Cause = cut(t.cause.Error())
+		l.Cause = hide(t.secrets).clean(cut(t.cause.Error()))
 	}
 	if v := t.visit; v != nil {
 		l.Snapshot, l.Revision, l.Asked = v.dir.Version(), v.dir.Revision, v.request.Scopes
@@ -168,7 +187,7 @@ func (t *trace) login(reference string, took time.Duration) storage.Login {
 		}
 	}
 	if who := t.who; who != nil {
-		l.UserID, l.Person, l.Claims = who.User.ID, personOf(who.User), redacted(who.Claims)
+		l.UserID, l.Person, l.Claims = who.User.ID, personOf(who.User), redacted(who.Claims, t.secrets)
 		if !who.New || who.User.ID != "" {
 			l.UserSubject = who.User.Subject
 		}
@@ -179,10 +198,11 @@ func (t *trace) login(reference string, took time.Duration) storage.Login {
 	if t.judged || t.decided != nil && t.decided.Errored {
 		t.explain(&l)
 	}
+	steps := slices.Clip(t.steps)
 	if out := leftOut(l.Asked, t.decided); len(out) > 0 {
-		t.steps = append(t.steps, storage.LoginStep{After: took.Milliseconds(), What: storage.StepLeftOut, Note: strings.Join(out, " ")})
+		steps = append(steps, storage.LoginStep{After: took.Milliseconds(), What: storage.StepLeftOut, Note: strings.Join(out, " ")})
 	}
-	l.Steps, _ = json.Marshal(t.steps) // texts and numbers always marshal
+	l.Steps, _ = json.Marshal(steps) // texts and numbers always marshal
 	return l
 }
 

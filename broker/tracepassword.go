@@ -42,5 +42,5 @@ func (b *Broker) endPassword(c *gin.Context, r *grant.Request, err error) {
 		return
 	}
 	t.step(b.now(), storage.StepTokens, seen.Grant)
-	t.ends(b.now(), storage.LoginSignedIn, "", nil)
+	b.ended(c, storage.LoginSignedIn, "", nil)
 }
