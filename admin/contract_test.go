@@ -54,6 +54,9 @@ func (k *kit) document() contract {
 
 func (k *kit) keepsPromise(req *http.Request, a *answer) {
 	k.t.Helper()
+	if k.deaf {
+		return
+	}
 	for _, fault := range k.document().broken(req, a) {
 		k.t.Errorf("%s %s answers %s, which breaks openapi.yaml: %s\n%.400s", req.Method, req.URL.Path, a.Status, fault, a.body)
 	}

@@ -47,6 +47,7 @@ type kit struct {
 	tested []string     // what TestSignIn was asked for
 
 	promise contract // the OpenAPI document
+	deaf    bool     // answers are not held to it: benchmarks
 }
 
 // clock is time that moves only when a test says so, on top of the real one.
