@@ -8,6 +8,8 @@ import (
 
 	"github.com/handstamp/handstamp/admin/api"
 	"github.com/handstamp/handstamp/broker/directory"
+	"github.com/handstamp/handstamp/broker/oauth"
+	"github.com/handstamp/handstamp/providers"
 	"github.com/handstamp/handstamp/storage"
 )
 
@@ -58,6 +60,11 @@ func (s *Server) setAdmin(c *call) error {
 			return err
 		}
 	}
+	if in.Reference != "" {
+		if err := s.makeKnown(c, provider, subject, in.Reference); err != nil {
+			return err
+		}
+	}
 	err = s.db.SetAdmin(c.ctx(), c.actor(), provider.InternalID, subject, in.Role, c.flag("force"))
 	if errors.Is(err, storage.ErrNotFound) {
 		return notFound("nobody of this provider with this subject has signed in here yet: let them sign in once, for example at %s/account", s.issuer)
@@ -74,6 +81,33 @@ func (s *Server) setAdmin(c *call) error {
 		return conflict("somebody else took the role away at the same moment")
 	}
 	return c.json(http.StatusOK, s.tellAdmin(&all[i]))
+}
+
+// makeKnown writes somebody into the book who is known from a test sign-in only, with
+// what the provider said then: the first owner has no app yet to sign in to.
+func (s *Server) makeKnown(c *call, p *directory.Provider, subject, reference string) error {
+	login, err := s.db.Login(c.ctx(), reference)
+	if errors.Is(err, storage.ErrNotFound) || err == nil && (login.Outcome != storage.LoginTest || login.ProviderID != p.InternalID || login.Subject != subject) {
+		return invalid("reference is no test sign-in of this identity")
+	}
+	if err != nil {
+		return err
+	}
+	if _, _, err := s.db.FindIdentity(c.ctx(), p.InternalID, subject); !errors.Is(err, storage.ErrNotFound) {
+		return err
+	}
+	kind, ok := providers.Lookup(p.Kind)
+	if !ok {
+		return invalid("there is no kind %.40q", p.Kind)
+	}
+	issuer, err := kind.Issuer(p.Settings())
+	if err != nil {
+		return invalid("%s", err)
+	}
+	name, _ := login.Claims["name"].(string)
+	email, _ := login.Claims["email"].(string)
+	return s.db.MakeKnown(c.ctx(), c.actor(), storage.SignIn{ProviderID: p.InternalID, Issuer: issuer, Subject: subject, Claims: login.Claims,
+		NewSubject: oauth.NewSecret()[:26], Name: name, Email: email})
 }
 
 // dropAdmin takes a role away.

@@ -19,6 +19,10 @@ type Admin struct {
 // AdminRole is the role to give.
 type AdminRole struct {
 	Role string `json:"role"` // owner, editor, viewer
+
+	// Reference is a test sign-in of this identity. With it, somebody who never signed
+	// in here is made a user, with what the provider said then.
+	Reference string `json:"reference,omitempty"`
 }
 
 // AdminLink is a link that gives an owner's session, once.

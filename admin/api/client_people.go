@@ -126,7 +126,13 @@ func (c *Client) SetAdmin(ctx context.Context, provider, subject, role, reason s
 	if force {
 		q.Set("force", "true")
 	}
-	return c.do(ctx, call{method: http.MethodPut, path: "/admins/" + url.PathEscape(provider) + "/" + Key(subject), query: q, body: AdminRole{role}}, nil)
+	return c.do(ctx, call{method: http.MethodPut, path: "/admins/" + url.PathEscape(provider) + "/" + Key(subject), query: q, body: AdminRole{Role: role}}, nil)
+}
+
+// NewAdmin is SetAdmin for somebody who may be known from a test sign-in only, see
+// AdminRole.Reference.
+func (c *Client) NewAdmin(ctx context.Context, provider, subject string, role AdminRole, reason string) error {
+	return c.do(ctx, call{method: http.MethodPut, path: "/admins/" + url.PathEscape(provider) + "/" + Key(subject), query: values("reason", reason), body: role}, nil)
 }
 
 // RemoveAdmin takes the role away.

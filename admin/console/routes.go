@@ -25,6 +25,9 @@ func (c *Console) pages() [][]route {
 		c.linkRoutes(),
 		c.signOutRoutes(),
 		c.pendingRoutes(),
+		c.providerRoutes(),
+		c.appRoutes(),
+		c.policyRoutes(),
 	}
 }
 

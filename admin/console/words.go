@@ -1,6 +1,7 @@
 package console
 
 import (
+	"encoding/json"
 	"fmt"
 	"html/template"
 	"strings"
@@ -84,4 +85,13 @@ func pagerView(base string, next string) pager {
 		return pager{}
 	}
 	return pager{Next: template.URL(base + "cursor=" + next)}
+}
+
+// jsonOf spells a claim's value.
+func jsonOf(value any) string {
+	b, err := json.Marshal(value)
+	if err != nil {
+		return "a value that cannot be shown"
+	}
+	return words(string(b), 4000)
 }
