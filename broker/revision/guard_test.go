@@ -39,7 +39,9 @@ func TestA03_AChangedConnectionNeedsTheSecretAgain(t *testing.T) {
 			d.Providers[0].ClientID, d.Providers[0].ClientSecretSource, d.Providers[0].ClientSecret = "a-third", "", "typed-once-more"
 		})
 		n.apply(t, same) // who types the same one knows it
-		harmless := n.edit(func(d *directory.Document) { d.Providers[0].Title, d.Providers[0].Scopes = "Corp", []string{"openid", "email"} })
+		harmless := n.edit(func(d *directory.Document) {
+			d.Providers[0].Title, d.Providers[0].Scopes = "Corp", []string{"openid", "email"}
+		})
 		n.apply(t, harmless)
 	})
 }
