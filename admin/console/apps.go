@@ -18,9 +18,9 @@ import (
 func (c *Console) appRoutes() []route {
 	return []route{
 		{"GET /clients", "directory:read", c.apps},
-		{"GET /clients/new", "directory:write", c.chooseApp},
-		{"GET /clients/new/{sort}", "directory:write", c.newApp},
-		{"POST /clients/new/{sort}", "directory:write", c.newApp},
+		{"GET /new/client", "directory:write", c.chooseApp},
+		{"GET /new/client/{sort}", "directory:write", c.newApp},
+		{"POST /new/client/{sort}", "directory:write", c.newApp},
 		{"GET /clients/{id}", "directory:read", c.app},
 		{"GET /clients/{id}/edit", "directory:write", c.editApp},
 		{"POST /clients/{id}/edit", "directory:write", c.editApp},
@@ -77,7 +77,7 @@ func (c *Console) newApp(v *visit) error {
 		made[name] = value
 	}
 	form := appForm(sorts[i].Name, made, choices, true)
-	form.ETag, form.Cancel = etag, "/clients/new"
+	form.ETag, form.Cancel = etag, "/new/client"
 	draft := func() (*directory.Client, error) { return as[directory.Client](fill(made, form)) }
 	return v.edit(change{Title: "Add a " + strings.ToLower(sorts[i].Title[:1]) + sorts[i].Title[1:], Lead: sorts[i].Says, Form: form,
 		Edit: func() (api.Edit, error) {

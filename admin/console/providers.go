@@ -15,9 +15,9 @@ import (
 func (c *Console) providerRoutes() []route {
 	return []route{
 		{"GET /providers", "directory:read", c.providers},
-		{"GET /providers/new", "directory:write", c.chooseKind},
-		{"GET /providers/new/{kind}", "directory:write", c.newProvider},
-		{"POST /providers/new/{kind}", "directory:write", c.newProvider},
+		{"GET /new/provider", "directory:write", c.chooseKind},
+		{"GET /new/provider/{kind}", "directory:write", c.newProvider},
+		{"POST /new/provider/{kind}", "directory:write", c.newProvider},
 		{"GET /providers/{slug}", "directory:read", c.provider},
 		{"GET /providers/{slug}/edit", "directory:write", c.editProvider},
 		{"POST /providers/{slug}/edit", "directory:write", c.editProvider},
@@ -87,7 +87,7 @@ func (c *Console) newProvider(v *visit) error {
 		made["disabled"] = v.typed("disabled") != ""
 	}
 	form := providerForm(kind, made, true)
-	form.ETag, form.Cancel = etag, "/providers/new"
+	form.ETag, form.Cancel = etag, "/new/provider"
 	draft := func() (*directory.Provider, error) { return providerFrom(made, form) }
 	return v.edit(change{Title: "Add " + kind.Title, Lead: kind.Summary, Form: form, Page: "wizard",
 		Notes: wizard{kind, slug, strings.ReplaceAll(kind.RedirectURI, "{slug}", slug), true},
