@@ -78,13 +78,31 @@ func (r *Rules) ClaimNames(provider string) []string {
 }
 
 // Giving lists the rules that give a scope, when they apply.
-func (r *Rules) Giving(scope string) (names []string) {
+func (r *Rules) Giving(scope string) []string {
+	return r.named(func(rule Rule) bool { return slices.Contains(rule.Scopes, scope) })
+}
+
+// GivingRole lists the rules that give a role, when they apply.
+func (r *Rules) GivingRole(role string) []string {
+	return r.named(func(rule Rule) bool { return slices.Contains(rule.Roles, role) })
+}
+
+func (r *Rules) named(fits func(Rule) bool) (names []string) {
 	for i := range r.rules {
-		if slices.Contains(r.rules[i].Scopes, scope) {
+		if fits(r.rules[i].Rule) {
 			names = append(names, r.rules[i].Name)
 		}
 	}
 	return names
+}
+
+// All lists the rules as they were written, in their order.
+func (r *Rules) All() []Rule {
+	all := make([]Rule, len(r.rules))
+	for i := range r.rules {
+		all[i] = r.rules[i].Rule
+	}
+	return all
 }
 
 // Len is the number of rules.
