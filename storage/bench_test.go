@@ -194,3 +194,21 @@ func BenchmarkAPageThatFindsNothing(b *testing.B) {
 		})
 	}
 }
+
+func BenchmarkAuditChain(b *testing.B) {
+	k := benchBook(b)
+	for i := range 2000 {
+		k.signIn(fmt.Sprint("sub-", i), "web")
+	}
+	k.chain()
+	b.ReportAllocs()
+	rows := int64(0)
+	for b.Loop() {
+		r, err := k.AuditChain(b.Context())
+		if err != nil || r.Broken != nil || r.Rows < 4000 {
+			b.Fatal(r, err)
+		}
+		rows += r.Rows
+	}
+	b.ReportMetric(float64(b.Elapsed().Microseconds())/float64(rows), "µs/row")
+}

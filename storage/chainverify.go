@@ -180,7 +180,7 @@ func (v *verification) rest(ctx context.Context) error {
 	if err != nil {
 		return found("look for rows without a link", err)
 	}
-	overdue := idAt(d.now() - adoptAfter.Microseconds() - time.Minute.Microseconds())
+	overdue := idAt(d.now() - adoptAfter.Microseconds() - 2*time.Minute.Microseconds())
 	for _, node := range sortedKeys(spans) {
 		if v.first[node] != "" && spans[node].first < v.first[node] {
 			return breakAt(spans[node].first, "it was added")
