@@ -61,6 +61,7 @@ func (k *kit) traceOf(reference string) *storage.Login {
 
 func (k *kit) findTrace(reference string) (*storage.Login, error) {
 	k.t.Helper()
+	k.settled()
 	if err := k.journal.Flush(k.t.Context()); err != nil {
 		k.t.Fatal(err)
 	}
@@ -70,6 +71,7 @@ func (k *kit) findTrace(reference string) (*storage.Login, error) {
 // traces lists what is kept, the newest first.
 func (k *kit) traces() []storage.Login {
 	k.t.Helper()
+	k.settled()
 	if err := k.journal.Flush(k.t.Context()); err != nil {
 		k.t.Fatal(err)
 	}

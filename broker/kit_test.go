@@ -49,6 +49,7 @@ type kit struct {
 	journal             *broker.Journal
 	admin               *broker.AdminDoor
 	keep                storage.Retention
+	busy                sync.RWMutex // held for reading by each request
 }
 
 // clock is time that moves only when a test says so, on top of the real one.
@@ -147,6 +148,20 @@ func newKitWith(t testing.TB, dbURL string, docs *broker.Docs, changes ...func(*
 	return newKitAs(t, func(k *kit) { k.dbURL, k.docs = dbURL, docs }, changes...)
 }
 
+// ServeHTTP lets settled know which requests are under way.
+func (k *kit) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	k.busy.RLock()
+	defer k.busy.RUnlock()
+	k.broker.ServeHTTP(w, r)
+}
+
+// settled returns when every request has written its record: a large page is in the
+// browser a moment before that.
+func (k *kit) settled() {
+	k.busy.Lock()
+	defer k.busy.Unlock()
+}
+
 // newKitAs is a kit with parts of the caller's.
 func newKitAs(t testing.TB, parts func(*kit), changes ...func(*directory.Document)) *kit {
 	t.Helper()
@@ -166,7 +181,7 @@ func newKitAs(t testing.TB, parts func(*kit), changes ...func(*directory.Documen
 	}
 	k.open(t)
 	promise(l.Addr().String(), k.broker)
-	srv := &httptest.Server{Listener: l, Config: &http.Server{Handler: k.broker}}
+	srv := &httptest.Server{Listener: l, Config: &http.Server{Handler: k}}
 	srv.Start()
 	t.Cleanup(srv.Close)
 	return k

@@ -41,6 +41,7 @@ func TestACodeThatCannotBeRedeemedIsFoundByItsLogin(t *testing.T) {
 
 func lastRecord(t testing.TB, k *kit) (last map[string]any) {
 	t.Helper()
+	k.settled()
 	for line := range strings.Lines(k.logs.String()) {
 		var r map[string]any
 		if json.Unmarshal([]byte(line), &r) == nil && r["msg"] == "request" {

@@ -66,6 +66,7 @@ func referenceOf(t testing.TB, to *url.URL) string {
 // records are the log's records of requests with a reference.
 func (k *kit) records(reference string) (paths []string) {
 	k.t.Helper()
+	k.settled()
 	for line := range strings.Lines(k.logs.String()) {
 		var r struct{ Msg, Reference, Path string }
 		if json.Unmarshal([]byte(line), &r) == nil && r.Msg == "request" && r.Reference == reference {
