@@ -84,6 +84,7 @@ func (d *decoder) decode(root *ast.MappingNode, c *Config) {
 
 var (
 	secretType  = reflect.TypeFor[providers.Secret]()
+	claimsType  = reflect.TypeFor[map[string]any]()
 	ruleType    = reflect.TypeFor[mapping.Rule]()
 	unmarshaler = reflect.TypeFor[encoding.TextUnmarshaler]()
 )
@@ -98,8 +99,13 @@ func (d *decoder) value(n ast.Node, v reflect.Value, path string) {
 		d.structure(n, v, path)
 	case t.Kind() == reflect.Slice:
 		d.list(n, v, path)
+	case t == claimsType:
+		d.claims(n, v, path)
 	case t.Kind() == reflect.Map:
 		d.names(n, v, path)
+	case t.Kind() == reflect.Pointer:
+		v.Set(reflect.New(t.Elem()))
+		d.value(n, v.Elem(), path)
 	default:
 		d.scalar(n, v, path)
 	}

@@ -66,12 +66,13 @@ func LoadForTests(path string) (*DirectoryFile, error) {
 func loadDirectory(path string, env func(string) (string, bool), lenient bool) (*DirectoryFile, error) {
 	d := newDecoder(path, env)
 	d.later, d.lenient = true, lenient
-	f := &DirectoryFile{path: path, Tests: &policy.Suite{}}
+	f := &DirectoryFile{path: path}
 	if issuer, isSettings := d.fromSettings(f); isSettings {
 		f.Issuer = issuer
 	} else {
 		d.readDirectory(path, &f.Document)
 	}
+	d.problems = append(d.problems, f.readTests()...)
 	if len(d.problems) > 0 {
 		sortProblems(d.problems)
 		return nil, &Problems{d.scrub(d.problems)}
@@ -277,5 +278,3 @@ func (d *decoder) readPiece(file string, b []byte, mode os.FileMode, err error, 
 func (d *decoder) fileProblem(file string, err error, hint string) {
 	d.problems = append(d.problems, Problem{File: file, Message: err.Error(), Hint: hint})
 }
-
-const testSuffix = "_test.yaml"

@@ -167,7 +167,7 @@ func TestA17_AFolderOfBombsIsRefused(t *testing.T) {
 		}, "anchors and aliases are not accepted"},
 		{"more names than anybody writes, which the parser compares pairwise", func(dir string) error {
 			var b strings.Builder
-			for i := range 300_000 {
+			for i := range 30_000 {
 				fmt.Fprintf(&b, "k%d: x\n", i)
 			}
 			return os.WriteFile(filepath.Join(dir, "b.yaml"), []byte(b.String()), 0o600)
@@ -175,7 +175,7 @@ func TestA17_AFolderOfBombsIsRefused(t *testing.T) {
 		{"the same further in", func(dir string) error {
 			var b strings.Builder
 			b.WriteString("providers:\n  - slug: a\n    params:\n")
-			for i := range 300_000 {
+			for i := range 30_000 {
 				fmt.Fprintf(&b, "      k%d: x\n", i)
 			}
 			return os.WriteFile(filepath.Join(dir, "b.yaml"), []byte(b.String()), 0o600)
