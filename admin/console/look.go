@@ -141,7 +141,7 @@ func (v *visit) nav() (out []navEntry) {
 			continue
 		}
 		here := v.r.URL.Path
-		e.Here = here == e.Path || e.Path != "/" && strings.HasPrefix(here, e.Path+"/")
+		e.Here = here == e.Path || e.Path != "/" && strings.HasPrefix(here, e.Path+"/") || strings.HasPrefix(here+"/", "/new"+strings.TrimSuffix(e.Path, "s")+"/")
 		out = append(out, e)
 	}
 	return out

@@ -64,7 +64,16 @@ type wizard struct {
 	Kind        *api.Kind
 	Slug        string
 	RedirectURI string
+	Steps       []string // at the vendor's console
 	New         bool
+}
+
+func wizardFor(kind *api.Kind, slug string, fresh bool) wizard {
+	w := wizard{Kind: kind, Slug: slug, RedirectURI: strings.ReplaceAll(kind.RedirectURI, "{slug}", slug), New: fresh}
+	for _, step := range kind.Steps {
+		w.Steps = append(w.Steps, strings.ReplaceAll(step, "{slug}", slug))
+	}
+	return w
 }
 
 // newProvider is the wizard: where to click at the vendor's, what to paste there, and
@@ -90,7 +99,7 @@ func (c *Console) newProvider(v *visit) error {
 	form.ETag, form.Cancel = etag, "/new/provider"
 	draft := func() (*directory.Provider, error) { return providerFrom(made, form) }
 	return v.edit(change{Title: "Add " + kind.Title, Lead: kind.Summary, Form: form, Page: "wizard",
-		Notes: wizard{kind, slug, strings.ReplaceAll(kind.RedirectURI, "{slug}", slug), true},
+		Notes: wizardFor(kind, slug, true),
 		Edit: func() (api.Edit, error) {
 			p, err := draft()
 			return api.Edit{Op: "put", Kind: "provider", Provider: p}, err
@@ -135,7 +144,7 @@ func (c *Console) editProvider(v *visit) error {
 	form.ETag, form.Cancel = etag, "/providers/"+slug
 	draft := func() (*directory.Provider, error) { return providerFrom(now, form) }
 	return v.edit(change{Title: "Change " + slug, Form: form, Page: "wizard",
-		Notes: wizard{Kind: kind, Slug: slug, RedirectURI: strings.ReplaceAll(kind.RedirectURI, "{slug}", slug)},
+		Notes: wizardFor(kind, slug, false),
 		Edit: func() (api.Edit, error) {
 			p, err := draft()
 			return api.Edit{Op: "put", Kind: "provider", ID: slug, Provider: p}, err
@@ -302,7 +311,7 @@ func (v *visit) showProvider(check *api.CheckResult) error {
 		}
 		page.Tests = tests.Items
 	}
-	return v.show("provider", p.Title, page)
+	return v.show("provider", orElse(p.Title, p.Slug), page)
 }
 
 func (c *Console) checkProvider(v *visit) error {
