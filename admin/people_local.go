@@ -328,12 +328,11 @@ func (s *Server) taken(ctx context.Context, l *ledger, people []imported) (probl
 // wrongLines refuses a file with everything that is wrong with it.
 func wrongLines(problems []api.LineProblem) error {
 	p := problem(http.StatusUnprocessableEntity, api.Invalid, "nothing was imported")
-	for i, one := range problems {
-		if i == mostProblems {
-			p.Problems = append(p.Problems, api.Fault{Message: fmt.Sprintf("%d more lines", len(problems)-i)})
-			break
-		}
+	for _, one := range problems[:min(len(problems), mostProblems)] {
 		p.Problems = append(p.Problems, api.Fault{Path: fmt.Sprintf("line %d", one.Line), Message: one.Message})
+	}
+	if more := len(problems) - mostProblems; more > 0 {
+		p.Detail += fmt.Sprintf("; %d more lines are wrong than are told here", more)
 	}
 	return p
 }

@@ -4,9 +4,13 @@
 //	handstamp serve    the broker, from a settings file
 //	handstamp plan, apply, history, rollback, export   the directory and its revisions
 //	handstamp check    what is wrong with a settings file, and which upstreams answer
-//	handstamp users    the people who have a password here
-//	handstamp explain  why given claims lead to given roles and scopes
-//	handstamp clients  a new client: its secret, and its lines for the settings file
+//	handstamp explain  why a login, or given claims, lead to given roles and scopes
+//	handstamp logins   who signed in, and why somebody could not
+//	handstamp users    people: who they are, where they are signed in, what they may do
+//	handstamp clients  apps and machines, and their secrets
+//	handstamp admin    who administers, and the way in when nobody can
+//	handstamp audit    who did what
+//	handstamp keys     the keys that sign tokens
 //
 // One file a verb. Only this package imports configs, and only here are sockets,
 // signals and log formats chosen.
@@ -35,7 +39,8 @@ func run(args []string) int {
 	defer stop()
 	root := &cobra.Command{Use: "handstamp", Short: "Sign in once at the door; every room inside trusts the stamp.",
 		SilenceUsage: true, SilenceErrors: true, Version: version()}
-	root.AddCommand(serveCmd(), devCmd(), checkCmd(), planCmd(), applyCmd(), historyCmd(), rollbackCmd(), exportCmd(), explainCmd(), clientsCmd(), usersCmd())
+	root.AddCommand(serveCmd(), devCmd(), checkCmd(), planCmd(), applyCmd(), historyCmd(), rollbackCmd(), exportCmd(), explainCmd(), loginsCmd(), usersCmd(), clientsCmd(),
+		adminCmd(), auditCmd(), keysCmd())
 	root.SetArgs(args)
 	err := root.ExecuteContext(ctx)
 	var code exitCode

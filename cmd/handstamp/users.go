@@ -1,150 +1,217 @@
 package main
 
 import (
+	"cmp"
 	"context"
-	"errors"
 	"fmt"
-	"io"
-	"log/slog"
 	"strings"
-	"time"
 
 	"github.com/spf13/cobra"
 
-	"github.com/handstamp/handstamp/broker/directory"
-	"github.com/handstamp/handstamp/configs"
-	"github.com/handstamp/handstamp/providers"
-	"github.com/handstamp/handstamp/storage"
+	"github.com/handstamp/handstamp/admin/api"
 )
 
 func usersCmd() *cobra.Command {
-	var at place
-	cmd := &cobra.Command{Use: "users", Short: "Keep the people who have a password here (providers of kind local)",
-		Long: "Keep the people who have a password here: those of a provider of kind local.\n\n" +
-			"These verbs open the database themselves. On SQLite that works only while no server runs, since one\n" +
-			"program at a time may have the file; on PostgreSQL it works beside running servers."}
-	cmd.PersistentFlags().StringVarP(&at.config, "config", "c", "handstamp.yaml", "settings file")
-	cmd.PersistentFlags().StringVar(&at.slug, "provider", "", "slug of the provider (default: the only one of kind local)")
-	cmd.PersistentFlags().BoolVar(&at.json, "json", false, "print for programs")
-	cmd.AddCommand(newUserCmd(&at), inviteUserCmd(&at), listUsersCmd(&at), disableUserCmd(&at), enableUserCmd(&at), passwordUserCmd(&at),
-		totpUserCmd(&at), importUsersCmd(&at))
+	at := &desk{}
+	cmd := &cobra.Command{Use: "users", Short: "Look after people: who they are, where they are signed in, what they may do",
+		Long: "Look after people: who they are, where they are signed in, what they may do.\n\n" +
+			"A person is named by login (who has a password here), e-mail address or sub, the name that apps and APIs see."}
+	at.flags(cmd)
+	cmd.AddCommand(listUsersCmd(at), showUserCmd(at), userSessionsCmd(at), userAccessCmd(at),
+		disableUserCmd(at), enableUserCmd(at), signOutUserCmd(at), unlinkUserCmd(at), exportUserCmd(at), eraseUserCmd(at),
+		newUserCmd(at), inviteUserCmd(at), passwordUserCmd(at), totpUserCmd(at), importUsersCmd(at))
 	return cmd
 }
 
-// place is where a verb of users works.
-type place struct {
-	config, slug string
-	json         bool
-}
-
-// book is the opened database with one provider of it.
-type book struct {
-	*storage.DB
-	cfg      *configs.Config
-	provider *directory.Provider
-	maker    providers.PasswordMaker
-	json     bool
-	out      io.Writer
-}
-
-// shell is who acts, for the audit.
-var shell = storage.Actor{Kind: "admin", ID: "shell"}
-
-// within runs a verb about people of one provider of kind local, with the database open.
-func (at *place) within(cmd *cobra.Command, do func(ctx context.Context, b *book) error) error {
-	var kind providers.Kind
-	prepare := func(ctx context.Context, b *book) (err error) {
-		if b.provider, err = at.provider(b.cfg); err != nil {
-			return err
+// somebody accepts one name, or none where --sub says who.
+func somebody(sub *string) cobra.PositionalArgs {
+	return func(cmd *cobra.Command, args []string) error {
+		if *sub != "" {
+			return cobra.NoArgs(cmd, args)
 		}
-		kind, _ = providers.Lookup(b.provider.Kind)
-		made, err := kind.New(ctx, b.provider.Settings())
-		if err != nil {
-			return fmt.Errorf("provider %s: %w", b.provider.Slug, err)
-		}
-		b.maker = made.(providers.PasswordMaker) // every kind with a book of its own is one
-		return nil
+		return oneArg(cmd, args)
 	}
-	return at.open(cmd, prepare, func(ctx context.Context, b *book) error {
-		issuer, err := kind.Issuer(b.provider.Settings())
-		if err != nil {
-			return err
+}
+
+// one names a person in a verb's flags.
+type one struct{ sub, provider string }
+
+func (o *one) add(cmd *cobra.Command) {
+	cmd.Args = somebody(&o.sub)
+	cmd.Flags().StringVar(&o.sub, "sub", "", "the person's sub, instead of a name")
+}
+
+// person finds who is meant: by sub, by login at a provider of kind local, or by e-mail
+// address. Two people of one address are never guessed at.
+func (v *visit) person(ctx context.Context, args []string, sub, provider string) (*api.User, error) {
+	if sub != "" {
+		u, err := v.User(ctx, sub)
+		if api.IsNotFound(err) {
+			return nil, fmt.Errorf("nobody has the sub %s", oneLine(sub))
 		}
-		if _, err := b.BindProvider(ctx, storage.Actor{Kind: "system", ID: "settings"}, b.provider.Slug, issuer); err != nil {
-			return fmt.Errorf("provider %s: %w", b.provider.Slug, err)
+		return u, err
+	}
+	name := args[0]
+	if !strings.Contains(name, "@") {
+		if u, err := v.User(ctx, name); err == nil || !api.IsNotFound(err) {
+			return u, err
 		}
-		return do(ctx, b)
+	}
+	u, err := v.UserByLogin(ctx, provider, name)
+	if err == nil || !api.IsNotFound(err) && !api.IsInvalid(err) || provider != "" {
+		if api.IsNotFound(err) {
+			return nil, fmt.Errorf("there is no %s at %s; handstamp users list shows who is there", oneLine(name), provider)
+		}
+		return u, err
+	}
+	all, err := upTo(1000, func(o api.ListOptions) (*api.Page[api.User], error) {
+		return v.Users(ctx, api.UserFilter{ListOptions: o, Q: name})
 	})
-}
-
-// open runs a verb with the database open. What prepare refuses touches no database.
-func (at *place) open(cmd *cobra.Command, prepare, do func(ctx context.Context, b *book) error) (err error) {
-	ctx := cmd.Context()
-	b := &book{json: at.json, out: cmd.OutOrStdout()}
-	if b.cfg, err = configs.Load(at.config); err != nil {
-		return err
+	if err != nil {
+		return nil, err
 	}
-	if prepare != nil {
-		if err := prepare(ctx, b); err != nil {
-			return err
+	var fit []api.User
+	for _, u := range all {
+		if strings.EqualFold(u.Email, name) {
+			fit = append(fit, u)
 		}
 	}
-	log := slog.New(slog.NewTextHandler(cmd.ErrOrStderr(), &slog.HandlerOptions{Level: slog.LevelWarn}))
-	sealer, err := sealerFor(b.cfg, log)
+	switch len(fit) {
+	case 0:
+		return nil, fmt.Errorf("there is no %s; handstamp users list shows who is there", oneLine(name))
+	case 1:
+		return &fit[0], nil
+	}
+	var subs []string
+	for _, u := range fit {
+		subs = append(subs, u.Sub+" ("+strings.Join(u.Providers, ", ")+")")
+	}
+	return nil, fmt.Errorf("several people have the address %s; say which with --sub: %s", oneLine(name), strings.Join(subs, "; "))
+}
+
+// called names a person in a sentence: as they sign in here, or as people know them.
+func called(u *api.User) string {
+	if u.Account != nil {
+		return u.Account.Login
+	}
+	return oneLine(cmp.Or(u.Email, u.Name, u.Sub))
+}
+
+func must(err error) {
+	if err != nil {
+		panic(err) // what it is about stands a few lines above
+	}
+}
+
+func listUsersCmd(at *desk) *cobra.Command {
+	var f api.UserFilter
+	var disabled bool
+	limit := 100
+	cmd := &cobra.Command{Use: "list", Short: "List people, the newest first", Args: cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			if cmd.Flags().Changed("disabled") {
+				f.Disabled = &disabled
+			}
+			return at.visit(cmd, func(ctx context.Context, v *visit) error { return v.listUsers(ctx, f, limit) })
+		}}
+	cmd.Flags().StringVar(&f.Q, "q", "", "part of a name or address")
+	cmd.Flags().BoolVar(&disabled, "disabled", false, "only who is switched off (=false: only who is not)")
+	cmd.Flags().IntVar(&limit, "limit", limit, "so many at most")
+	return cmd
+}
+
+func (v *visit) listUsers(ctx context.Context, f api.UserFilter, limit int) error {
+	all, err := upTo(limit, func(o api.ListOptions) (*api.Page[api.User], error) {
+		f.ListOptions = o
+		return v.Users(ctx, f)
+	})
 	if err != nil {
 		return err
 	}
-	b.DB, err = storage.Open(ctx, storage.Options{URL: b.cfg.Storage.URL.Reveal(), Sealer: sealer, Now: time.Now, Logger: log})
-	if errors.Is(err, storage.ErrLocked) {
-		return errors.New("a server has this database open, and SQLite serves one program at a time: stop the server, run this again, and start it (PostgreSQL knows no such limit)")
+	if v.json {
+		return printJSON(v.out, all)
 	}
-	if err != nil {
-		return fmt.Errorf("storage: %w", err)
+	t := v.table("LOGIN", "STATE", "SECOND FACTOR", "LAST SIGN-IN", "NAME", "E-MAIL", "PROVIDERS", "ROLE", "SUB")
+	for _, u := range all {
+		login, factor, last := "", "", ""
+		if u.Account != nil {
+			login = u.Account.Login
+			if u.Account.SecondFactor {
+				factor = "TOTP"
+			}
+		}
+		if !u.LastSignIn.IsZero() {
+			last = u.LastSignIn.Format("2006-01-02")
+		}
+		t.row(login, stateOf(&u), factor, last, u.Name, address(&u), strings.Join(u.Providers, ", "), u.Role, u.Sub)
 	}
-	defer func() { err = errors.Join(err, b.Close()) }()
-	return do(ctx, b)
+	return t.flush()
 }
 
-// provider finds the one that is meant.
-func (at *place) provider(cfg *configs.Config) (*directory.Provider, error) {
-	var own []*directory.Provider
-	for _, p := range cfg.Snapshot().Providers() {
-		kind, _ := providers.Lookup(p.Kind)
-		switch {
-		case at.slug == p.Slug && !kind.OwnBook:
-			return nil, fmt.Errorf("--provider %s: people there have their passwords at %s, not here", p.Slug, kind.Title)
-		case kind.OwnBook && (at.slug == "" || at.slug == p.Slug):
-			own = append(own, p)
-		}
-	}
+func stateOf(u *api.User) string {
 	switch {
-	case len(own) == 1:
-		return own[0], nil
-	case len(own) > 1:
-		return nil, errors.New("there are several providers of kind local: say which with --provider")
-	case at.slug != "":
-		return nil, fmt.Errorf("--provider %s: %s has no such provider", at.slug, at.config)
+	case u.Disabled:
+		return "disabled"
+	case u.Account != nil:
+		return u.Account.State
 	}
-	return nil, fmt.Errorf("%s has no provider of kind local: add one (slug: local, kind: local)", at.config)
+	return "active"
 }
 
-// account finds a person by login name.
-func (b *book) account(ctx context.Context, name string) (*storage.Account, error) {
-	a, err := b.Account(ctx, b.provider.Slug, providers.LoginName(name))
-	if errors.Is(err, storage.ErrNotFound) {
-		return nil, fmt.Errorf("there is no %s at %s; handstamp users list shows who is there", oneLine(name), b.provider.Slug)
+func address(u *api.User) string {
+	verified := u.EmailVerified || u.Account != nil && u.Account.EmailVerified
+	if u.Email == "" || verified {
+		return u.Email
 	}
-	return a, err
+	return u.Email + " (unverified)"
 }
 
-// say prints a sentence, or the same for programs.
-func (b *book) say(facts map[string]any, format string, args ...any) error {
-	if b.json {
-		return printJSON(b.out, facts)
+func showUserCmd(at *desk) *cobra.Command {
+	var o one
+	cmd := &cobra.Command{Use: "show PERSON", Short: "Tell about one person: how they are known, and by what",
+		RunE: func(cmd *cobra.Command, args []string) error {
+			return at.visit(cmd, func(ctx context.Context, v *visit) error { return v.showUser(ctx, args, o) })
+		}}
+	o.add(cmd)
+	return cmd
+}
+
+func (v *visit) showUser(ctx context.Context, args []string, o one) error {
+	u, err := v.person(ctx, args, o.sub, "")
+	if err != nil {
+		return err
 	}
-	p := &printer{out: b.out}
-	for line := range strings.Lines(fmt.Sprintf(format, args...)) {
-		p.line("%s", strings.TrimSuffix(line, "\n"))
+	identities, err := v.Identities(ctx, u.Sub)
+	if err != nil {
+		return err
+	}
+	if v.json {
+		return printJSON(v.out, struct {
+			*api.User
+			Identities []api.Identity `json:"identities"`
+		}{u, identities.Items})
+	}
+	p := &printer{out: v.out}
+	p.line("%s", oneLine(cmp.Or(personOf(u.Name, u.Email), u.Sub)))
+	p.line("  sub        %s", u.Sub)
+	p.line("  state      %s", stateOf(u))
+	if u.Account != nil {
+		p.line("  login      %s at %s", u.Account.Login, u.Account.Provider)
+		p.line("  groups     %s", cmp.Or(oneLine(strings.Join(u.Account.Groups, ", ")), "none"))
+	}
+	if u.Role != "" {
+		p.line("  role       %s", u.Role)
+	}
+	p.line("  here since %s", moment(u.CreatedAt))
+	p.line("")
+	for _, i := range identities.Items {
+		p.line("%s  %s", i.Provider, oneLine(i.Subject))
+		if !i.ClaimsAt.IsZero() {
+			p.line("  last seen  %s", moment(i.ClaimsAt))
+		}
+		if i.Role != "" {
+			p.line("  role       %s", i.Role)
+		}
 	}
 	return p.err
 }

@@ -58,21 +58,6 @@ func opened(t *testing.T, file string) *storage.DB {
 	return db
 }
 
-func TestUsersSaysThatAServerHasTheDatabase(t *testing.T) {
-	file := ledger(t)
-	db := opened(t, file)
-	_, err := users(t, "", "list", "-c", file)
-	if err == nil || !strings.Contains(err.Error(), "a server has this database open") || !strings.Contains(err.Error(), "stop the server") {
-		t.Errorf("%v", err)
-	}
-	if err := db.Close(); err != nil {
-		t.Fatal(err)
-	}
-	if out, err := users(t, "", "list", "-c", file); err != nil || !strings.HasPrefix(out, "LOGIN") {
-		t.Errorf("%v %s", err, out)
-	}
-}
-
 func TestUsersWorksBesideServersOnPostgreSQL(t *testing.T) {
 	file := filepath.Join(t.TempDir(), "handstamp.yaml")
 	text := "issuer: http://127.0.0.1:5999\nstorage: {url: '" + storagetest.PostgresURL(t) + "'}\nsealing_keys: ['nhS6P7pQ2vWc0fH1kZ9yqR3tUe5xLm8oBdAjVgYiKsE=']\nproviders: [{slug: local, kind: local}]\n"
@@ -122,63 +107,16 @@ func TestAPasswordFromTheShellIsTheOneThatWorks(t *testing.T) {
 	}
 }
 
-func TestAFileWithTooManyPeopleIsRefusedAsAWhole(t *testing.T) {
-	file := ledger(t)
-	list := filepath.Join(filepath.Dir(file), "people.csv")
-	var text strings.Builder
-	text.WriteString("username,hash\n")
-	for i := range mostImported + 1 {
-		fmt.Fprintf(&text, "user%d,$2b$10$abcdefghijklmnopqrstuuabcdefghijklmnopqrstuvwxyzabcde\n", i)
-	}
-	if err := os.WriteFile(list, []byte(text.String()), 0o600); err != nil {
-		t.Fatal(err)
-	}
-	out, err := users(t, "", "import", list, "-c", file)
-	if err == nil || !strings.Contains(out, fmt.Sprintf("people.csv:%d: a file may hold", mostImported+2)) {
-		t.Errorf("%v %s", err, out)
-	}
-	began := time.Now()
-	if err := os.WriteFile(list, []byte(text.String()[:strings.LastIndex(text.String(), "user")]), 0o600); err != nil {
-		t.Fatal(err)
-	}
-	if out, err := users(t, "", "import", list, "-c", file); err != nil || !strings.Contains(out, fmt.Sprint(mostImported, " people")) {
-		t.Errorf("%v %s", err, out)
-	}
-	t.Logf("%d people in %s", mostImported, time.Since(began).Round(time.Millisecond))
-}
-
-func FuzzAPeopleFile(f *testing.F) {
-	f.Add("username,hash\nalice,$2b$10$abcdefghijklmnopqrstuuabcdefghijklmnopqrstuvwxyzabcde\n")
-	f.Add(`{"username":"alice","hash":"x"}`)
-	f.Add(`{"username":"alice","credentials":[{"type":"otp","secretData":"{}","credentialData":"{}"}]}`)
-	f.Add("username,hash\n\"")
-	f.Fuzz(func(t *testing.T, text string) {
-		for _, read := range []func([]byte) ([]imported, []lineProblem){readCSV, readJSONLines} {
-			people, problems := read([]byte(text))
-			for _, p := range problems {
-				if p.Line < 1 || p.Line > strings.Count(text, "\n")+1 || p.Message == "" || strings.Contains(p.Message, "\n") {
-					t.Errorf("problem %+v", p)
-				}
-			}
-			for _, p := range people {
-				if p.account.Hash == "" || p.account.Login == "" {
-					t.Errorf("person %+v", p)
-				}
-			}
-		}
-	})
-}
-
 func TestL12_WhoComesFromAProviderIsTurnedAwayBySub(t *testing.T) {
 	dir := t.TempDir()
 	file := filepath.Join(dir, "handstamp.yaml")
 	write(t, file, fmt.Sprintf(settings, filepath.Join(dir, "book.db"), "https://idp.example", "Web")) // no provider of kind local at all
 	db := opened(t, file)
-	id, err := db.BindProvider(t.Context(), shell, "work", "https://idp.example")
+	id, err := db.BindProvider(t.Context(), storage.Actor{Kind: "system"}, "work", "https://idp.example")
 	if err != nil {
 		t.Fatal(err)
 	}
-	s, err := db.SignIn(t.Context(), shell, storage.SignIn{StateHash: make([]byte, 32), StateExpires: time.Now().Add(time.Hour), ProviderID: id, Issuer: "https://idp.example", Subject: "up-1",
+	s, err := db.SignIn(t.Context(), storage.Actor{Kind: "system"}, storage.SignIn{StateHash: make([]byte, 32), StateExpires: time.Now().Add(time.Hour), ProviderID: id, Issuer: "https://idp.example", Subject: "up-1",
 		Create: true, NewSubject: "sub-of-a-person", Session: storage.NewSession{IDHash: make([]byte, 32), SID: "sid", Idle: time.Hour, ExpiresAt: time.Now().Add(time.Hour)}})
 	if err != nil {
 		t.Fatal(err)

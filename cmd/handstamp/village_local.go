@@ -2,8 +2,10 @@ package main
 
 import (
 	"context"
+	"crypto/rand"
 	"errors"
 	"net/http"
+	"strings"
 
 	"github.com/handstamp/handstamp/admin/api"
 	"github.com/handstamp/handstamp/broker/oauth"
@@ -30,7 +32,7 @@ func (v *village) letIn(ctx context.Context) error {
 // settle makes the resident, or with --data gives the one of an earlier run a new password.
 func (v *village) settle(ctx context.Context) error {
 	db := v.house.db
-	v.password = drawPassword()
+	v.password = strings.ToLower(rand.Text()[:20])
 	hash, err := password.Hash(ctx, password.Normal(v.password))
 	if err != nil {
 		return err
@@ -38,10 +40,10 @@ func (v *village) settle(ctx context.Context) error {
 	a, err := db.Account(ctx, ownSlug, resident)
 	switch {
 	case errors.Is(err, storage.ErrNotFound):
-		return db.MakeAccounts(ctx, shell, ownSlug, storage.NewAccount{Subject: oauth.NewSecret()[:22], UserSubject: oauth.NewSecret()[:26], Login: resident, Hash: hash,
+		return db.MakeAccounts(ctx, storage.Actor{Kind: "system", ID: "dev"}, ownSlug, storage.NewAccount{Subject: oauth.NewSecret()[:22], UserSubject: oauth.NewSecret()[:26], Login: resident, Hash: hash,
 			Name: "Dana Doorkeeper", Email: resident + "@acme.example", EmailVerified: true})
 	case err != nil:
 		return err
 	}
-	return db.SetPassword(ctx, shell, ownSlug, a.Subject, hash)
+	return db.SetPassword(ctx, storage.Actor{Kind: "system", ID: "dev"}, ownSlug, a.Subject, hash)
 }
