@@ -18,8 +18,8 @@ import (
 func (k *kit) link() (token string) {
 	k.t.Helper()
 	made := into[api.AdminLink](k.t, must(k.t, k.shell("POST", "/admin-links?reason=locked+out", ""), http.StatusCreated))
-	_, token, _ = strings.Cut(made.Link, "/enter?link=")
-	if len(token) < 43 || !strings.HasPrefix(made.Link, k.url+"/enter?link=") {
+	_, token, _ = strings.Cut(made.Link, "/enter?token=")
+	if len(token) < 43 || !strings.HasPrefix(made.Link, k.url+"/enter?token=") {
 		k.t.Fatalf("the link is %s", made.Link)
 	}
 	return token

@@ -39,7 +39,7 @@ func (s *Server) makeLink(c *call) error {
 	if err != nil {
 		return err
 	}
-	return c.json(http.StatusCreated, api.AdminLink{ID: id, Link: strings.TrimSuffix(s.options.URL, "/") + "/enter?link=" + token, ExpiresAt: expires.UTC()})
+	return c.json(http.StatusCreated, api.AdminLink{ID: id, Link: strings.TrimSuffix(s.options.URL, "/") + "/enter?token=" + token, ExpiresAt: expires.UTC()})
 }
 
 // takeLink uses a link up and gives its session. Nobody is signed in yet: the link is
@@ -49,30 +49,20 @@ func (s *Server) takeLink(c *call) error {
 	if err != nil {
 		return err
 	}
-	out, err := s.TakeLink(c.ctx(), in.Token, storage.Actor{IP: c.gin.ClientIP(), RequestID: c.rec.reference})
+	who := storage.Actor{Kind: "admin", ID: "link", IP: c.gin.ClientIP(), RequestID: c.rec.reference}
+	id, err := s.db.TakeAdminLink(c.ctx(), who, oauth.Hash(linkDomain, in.Token), linkSession)
 	if errors.Is(err, storage.ErrNotFound) {
 		return problem(http.StatusGone, api.LinkSpent, "it was used, is older than ten minutes, or never was; handstamp admin link makes another")
 	}
 	if err != nil {
 		return err
 	}
-	return c.json(http.StatusCreated, out)
-}
-
-// TakeLink uses a link up for a session: storage.ErrNotFound when it was used, is too
-// old, or never was. who says from where.
-func (s *Server) TakeLink(ctx context.Context, link string, who storage.Actor) (*api.LinkSession, error) {
-	who.Kind, who.ID = "admin", "link"
-	id, err := s.db.TakeAdminLink(ctx, who, oauth.Hash(linkDomain, link), linkSession)
+	row, err := s.db.AdminLink(c.ctx(), id)
 	if err != nil {
-		return nil, err
-	}
-	row, err := s.db.AdminLink(ctx, id)
-	if err != nil {
-		return nil, err
+		return err
 	}
 	raw := linkPrefix + base64.RawURLEncoding.EncodeToString(s.sealer.Seal(linkPurpose, nil, []byte(id)))
-	return &api.LinkSession{ID: id, AccessToken: raw, ExpiresAt: row.ExpiresAt.UTC()}, nil
+	return c.json(http.StatusCreated, api.LinkSession{ID: id, AccessToken: raw, ExpiresAt: row.ExpiresAt.UTC()})
 }
 
 // linkCaller is who holds the session of an owner's link.

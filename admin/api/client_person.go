@@ -44,13 +44,3 @@ func (c *Client) AccessAt(ctx context.Context, sub, client string) (*Page[Access
 func (c *Client) ForgetConsent(ctx context.Context, sub, client, host, reason string) error {
 	return c.do(ctx, call{method: http.MethodDelete, path: person(sub, "/consents/"+url.PathEscape(client)), query: values("host", host, "reason", reason)}, nil)
 }
-
-// TakeAdminLink uses a link up. It needs no token: the link is the proof.
-func (c *Client) TakeAdminLink(ctx context.Context, token string) (*LinkSession, error) {
-	return with[LinkSession](ctx, c, call{method: http.MethodPost, path: "/admin-links/take", body: &TakenLink{token}})
-}
-
-// LeaveAdminLink ends the session that a link gave, which calls.
-func (c *Client) LeaveAdminLink(ctx context.Context) error {
-	return c.do(ctx, call{method: http.MethodDelete, path: "/admin-links/session"}, nil)
-}
