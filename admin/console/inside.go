@@ -1,8 +1,8 @@
 package console
 
 import (
+	"bytes"
 	"context"
-	"errors"
 	"io"
 	"net/http"
 	"strconv"
@@ -19,6 +19,7 @@ func (i inside) RoundTrip(r *http.Request) (*http.Response, error) {
 	if in.Body == nil {
 		in.Body = http.NoBody
 	}
+	defer in.Body.Close()
 	in.RequestURI = in.URL.RequestURI()
 	if in.Host == "" {
 		in.Host = in.URL.Host
@@ -33,27 +34,16 @@ func (i inside) RoundTrip(r *http.Request) (*http.Response, error) {
 	} else {
 		in.RemoteAddr = "127.0.0.1:0"
 	}
-	body, pipe := io.Pipe()
-	w := &reply{header: http.Header{}, body: pipe, ready: make(chan struct{})}
-	go func() {
-		defer func() {
-			p := recover()
-			if p != nil {
-				_ = pipe.CloseWithError(errors.New("the handler gave up"))
-			}
-			w.WriteHeader(http.StatusOK)
-			_ = pipe.Close() // of a pipe: never fails
-		}()
-		i.ServeHTTP(w, in)
-	}()
-	select {
-	case <-w.ready:
-	case <-r.Context().Done():
-		_ = body.CloseWithError(r.Context().Err())
-		return nil, r.Context().Err()
+	w := &reply{header: http.Header{}}
+	i.ServeHTTP(w, in)
+	if err := r.Context().Err(); err != nil {
+		return nil, err
+	}
+	if w.status == 0 {
+		w.status = http.StatusOK
 	}
 	return &http.Response{Status: strconv.Itoa(w.status) + " " + http.StatusText(w.status), StatusCode: w.status, Proto: "HTTP/1.1", ProtoMajor: 1, ProtoMinor: 1,
-		Header: w.sent, Body: body, ContentLength: -1, Request: r}, nil
+		Header: w.header, Body: io.NopCloser(&w.body), ContentLength: int64(w.body.Len()), Request: r}, nil
 }
 
 // visitorKey leads from a context to the request that a person's browser sent.
@@ -64,21 +54,18 @@ func onBehalf(r *http.Request) context.Context {
 	return context.WithValue(r.Context(), visitorKey{}, r)
 }
 
-// reply hands an answer over while it is written, so that an export of any length needs
-// no room.
+// reply collects an answer.
 type reply struct {
-	header, sent http.Header
-	status       int
-	body         *io.PipeWriter
-	ready        chan struct{}
+	header http.Header
+	status int
+	body   bytes.Buffer
 }
 
 func (w *reply) Header() http.Header { return w.header }
 
 func (w *reply) WriteHeader(status int) {
 	if w.status == 0 && status >= 200 {
-		w.status, w.sent = status, w.header.Clone()
-		close(w.ready)
+		w.status = status
 	}
 }
 
@@ -87,5 +74,5 @@ func (w *reply) Write(p []byte) (int, error) {
 	return w.body.Write(p)
 }
 
-// Flush does nothing: what is written is read at once.
+// Flush does nothing: an answer is handed over whole.
 func (w *reply) Flush() {}

@@ -17,16 +17,16 @@ func (c *Console) linkRoutes() []route {
 
 // lookAtLink shows a button. Chat programs open links to preview them: a GET spends nothing.
 func (c *Console) lookAtLink(v *visit) error {
-	link := v.query("link")
-	if link == "" {
+	token := v.query("link")
+	if token == "" {
 		return v.tell(http.StatusBadRequest, "This link is not whole", "Copy the whole line that handstamp admin link printed.", "")
 	}
-	return v.show("enter", "Enter as owner", link)
+	return v.show("enter", "Enter as owner", token)
 }
 
 // takeLink spends the link for an owner session of some minutes.
 func (c *Console) takeLink(v *visit) error {
-	got, err := c.client("").TakeAdminLink(v.ctx(), v.typed("link"))
+	got, err := c.client("").TakeLink(v.ctx(), v.typed("link"))
 	if api.IsKind(err, api.LinkSpent) || api.IsUnauthorized(err) || api.IsNotFound(err) || api.IsKind(err, api.BadRequest) {
 		v.cause = err
 		return v.tell(http.StatusForbidden, "This link is spent", "A link works once and for ten minutes. Make another one in the shell: handstamp admin link", "")

@@ -22,7 +22,7 @@ func (c *Console) signOut(v *visit) error {
 	c.jar.clear(v.w, "")
 	s := v.session
 	if s != nil && s.Link {
-		v.cause = c.client(s.Access).LeaveAdminLink(v.ctx())
+		v.cause = c.client(s.Access).EndLinkSession(v.ctx())
 	}
 	if s == nil || s.Link {
 		return v.seeOther("/signed-out")

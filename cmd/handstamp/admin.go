@@ -68,7 +68,7 @@ func (h *house) openDesk(sealer *storage.Sealer) (*admin.Server, error) {
 // broker that their people sign in through, both in this process.
 func (h *house) openConsole(sealer *storage.Sealer) (*console.Console, error) {
 	url := h.adminURL()
-	if url == "" {
+	if url == "" || h.file != fileServes {
 		return nil, nil
 	}
 	return console.New(console.Options{URL: url, Issuer: h.cfg.Issuer, API: h.desk.Handler(), Broker: h.broker, Sealer: sealer, Brand: console.Brand{Name: h.cfg.Brand.Name},

@@ -65,9 +65,8 @@ func spoken(d directory.Document) directory.Document {
 }
 
 func planCmd() *cobra.Command {
-	var at desk
+	at := desk{empty: true}
 	var from directoryFile
-	at.empty = true
 	cmd := &cobra.Command{Use: "plan", Short: "Show what a directory would change, and who gains and who loses by it", Args: onlyConfig,
 		Long: "Show what the directory in a file would change, and who would gain and who would lose roles and scopes:\nlast logins of up to 1,000 people and apps are replayed by the new rules. Nothing is changed.\n\n" +
 			"The exit code is 0 when it could be applied, also where nothing would change, and 1 when not.",
@@ -79,10 +78,13 @@ func planCmd() *cobra.Command {
 			}
 			return at.visit(cmd, func(ctx context.Context, v *visit) error {
 				plan, err := v.Plan(ctx, api.PlanRequest{Document: &file.Document})
-				if err != nil || v.json {
-					return v.answer(plan, err)
+				if err != nil || !v.json {
+					return v.plan(plan, err)
 				}
-				return v.plan(plan)
+				if err := v.answer(plan, nil); err != nil || len(plan.Problems) == 0 {
+					return err
+				}
+				return exitCode(1)
 			})
 		}}
 	at.flags(cmd)
@@ -97,9 +99,8 @@ type applyOptions struct {
 }
 
 func applyCmd() *cobra.Command {
-	var at desk
+	at := desk{empty: true}
 	var o applyOptions
-	at.empty = true
 	cmd := &cobra.Command{Use: "apply", Short: "Make the directory in a file the active one", Args: onlyConfig,
 		Long: "Make the directory in a file (providers, clients, resources, rules) the active one, in one step, on every\nnode, without a restart. What is wrong with it is said, and then nothing changes.\n\n" +
 			"What somebody changed in the console since the file was written is taken back by it: look at handstamp plan.",
@@ -142,15 +143,25 @@ func (v *visit) applied(done *api.Applied, before int64) error {
 		return v.say("Nothing to change: revision %d says the same.", before)
 	}
 	if done.Plan != nil {
-		if err := v.plan(done.Plan); err != nil {
+		if err := v.plan(done.Plan, nil); err != nil {
 			return err
 		}
 	}
-	return v.say("\nRevision %s is active. The way back: handstamp rollback %d", v.paint(bold, fmt.Sprint(done.Revision)), before)
+	if _, err := fmt.Fprintln(v.out); err != nil {
+		return err
+	}
+	back := ""
+	if before > 0 {
+		back = fmt.Sprintf(" The way back: handstamp rollback %d", before)
+	}
+	return v.say("Revision %s is active.%s", v.paint(bold, fmt.Sprint(done.Revision)), back)
 }
 
 // plan tells people what a change would do.
-func (v *visit) plan(p *api.Plan) error {
+func (v *visit) plan(p *api.Plan, err error) error {
+	if err != nil {
+		return err
+	}
 	if len(p.Problems) > 0 {
 		return &api.Problem{Title: "This cannot be the directory", Problems: p.Problems}
 	}
@@ -209,7 +220,7 @@ func (v *visit) changes(list []directory.Change) error {
 // line writes one line with a coloured sign before it.
 func (v *visit) line(p *printer, color, sign, text string) {
 	if p.err == nil {
-		_, p.err = fmt.Fprintln(p.out, v.paint(color, sign)+" "+oneLine(text))
+		_, p.err = fmt.Fprintln(p.out, string(v.paint(color, sign))+" "+oneLine(text))
 	}
 }
 

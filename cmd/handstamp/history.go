@@ -13,7 +13,7 @@ import (
 )
 
 func historyCmd() *cobra.Command {
-	var at desk
+	at := desk{empty: true}
 	limit := 20
 	cmd := &cobra.Command{Use: "history [REVISION]", Short: "Show who changed the directory, when and why; with a number, what that change was", Args: cobra.MaximumNArgs(1),
 		Example: "  handstamp history\n  handstamp history 12",
@@ -102,7 +102,7 @@ func (v *visit) historyOf(ctx context.Context, n int64) error {
 }
 
 func rollbackCmd() *cobra.Command {
-	var at desk
+	at := desk{empty: true}
 	var force, yes bool
 	cmd := &cobra.Command{Use: "rollback REVISION", Short: "Make an earlier directory the active one again", Args: oneArg,
 		Long: "Make an earlier directory the active one again, as a new revision: nothing is lost, and the way forward\nis another rollback. --plan only shows what it would do.",
@@ -123,10 +123,10 @@ func rollbackCmd() *cobra.Command {
 func (v *visit) rollback(ctx context.Context, n int64, force, onlyPlan bool) error {
 	if onlyPlan {
 		plan, err := v.PlanRollback(ctx, n)
-		if err != nil || v.json {
-			return v.answer(plan, err)
+		if err == nil && v.json {
+			return v.answer(plan, nil)
 		}
-		return v.plan(plan)
+		return v.plan(plan, err)
 	}
 	now, err := v.Directory(ctx)
 	if err != nil {
@@ -140,7 +140,7 @@ func (v *visit) rollback(ctx context.Context, n int64, force, onlyPlan bool) err
 }
 
 func exportCmd() *cobra.Command {
-	var at desk
+	at := desk{empty: true}
 	var format, file string
 	cmd := &cobra.Command{Use: "export [REVISION]", Short: "Write the directory as a file that apply reads", Args: cobra.MaximumNArgs(1),
 		Long: "Write the directory, the active one or an earlier, as a file that apply reads. No secret is in it: what\nis sealed stands there by its name, and is known to this house alone.",

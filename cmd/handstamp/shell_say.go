@@ -22,11 +22,13 @@ func (v *visit) answer(what any, err error) error {
 
 // say prints a sentence.
 func (v *visit) say(format string, args ...any) error {
-	p := &printer{out: v.out}
-	for line := range strings.Lines(fmt.Sprintf(format, args...)) {
-		p.line("%s", strings.TrimSuffix(line, "\n"))
+	for i, a := range args {
+		if text, ok := a.(string); ok { // what a provider or an administrator wrote does not command the terminal
+			args[i] = oneLine(text)
+		}
 	}
-	return p.err
+	_, err := fmt.Fprintln(v.out, fmt.Sprintf(format, args...))
+	return err
 }
 
 // The colours of a terminal. Nothing rests on them: each comes with a word or a sign.
@@ -38,12 +40,15 @@ const (
 	bold   = "1"
 )
 
-// paint colours a text where there is a terminal that wants it.
-func (v *visit) paint(color, text string) string {
+// painted is a text with the commands of colours in it.
+type painted string
+
+// paint colours a text of our own where there is a terminal that wants it.
+func (v *visit) paint(color, text string) painted {
 	if !v.color || text == "" {
-		return text
+		return painted(text)
 	}
-	return "\x1b[" + color + "m" + text + "\x1b[0m"
+	return painted("\x1b[" + color + "m" + text + "\x1b[0m")
 }
 
 // colorful tells whether out is a terminal that takes colours (https://no-color.org).
