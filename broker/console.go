@@ -1,6 +1,10 @@
 package broker
 
-import "github.com/handstamp/handstamp/broker/directory"
+import (
+	"strings"
+
+	"github.com/handstamp/handstamp/broker/directory"
+)
 
 // AdminDoor is the console's way in: a broker that has one lets people sign in to the
 // built-in client directory.AdminClient, and no other.
@@ -20,7 +24,8 @@ func (b *Broker) redirectURIs(c *directory.Client) []string {
 // postLogoutURIs are where a sign-out that an app began may end.
 func (b *Broker) postLogoutURIs(c *directory.Client) []string {
 	if c.ID == directory.AdminClient {
-		return []string{b.admin.Base}
+		home := strings.TrimSuffix(b.admin.Base, "/")
+		return []string{home, home + "/"}
 	}
 	return c.PostLogoutRedirectURIs
 }

@@ -159,7 +159,7 @@ func TestD28_L12_TheConsoleHasTheSameGate(t *testing.T) {
 	}
 }
 
-func TestS10_SigningOutEndsTheConsoleToo(t *testing.T) {
+func TestSigningOutEndsTheConsoleToo(t *testing.T) {
 	k, b := administrator(t, storage.RoleOwner)
 	l := k.console()
 	got := l.done(b, "google", "alice")

@@ -118,11 +118,11 @@ func TestO15_EachAttackLeavesOneTypedEvent(t *testing.T) {
 			got := k.login("web").done(k.browser(), "google", "alice")
 			k.caller("other", otherSecret).post("/revoke", "token", got["access_token"].(string))
 		}, broker.EventForeignToken, ""},
-		{"T a refresh token of another app", func(k *kit) {
+		{"T03 a refresh token of another app", func(k *kit) {
 			got := k.login("web").done(k.browser(), "google", "alice")
 			k.login("other").refresh(got["refresh_token"].(string))
 		}, broker.EventForeignToken, ""},
-		{"T a refresh token again", func(k *kit) {
+		{"T01 a refresh token again", func(k *kit) {
 			l := k.login("web")
 			first := l.done(k.browser(), "google", "alice")["refresh_token"].(string)
 			second := l.refresh(first).json(t)["refresh_token"].(string)

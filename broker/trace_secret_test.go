@@ -116,7 +116,7 @@ func TestO01_ClaimsOfATraceLieSealed(t *testing.T) {
 }
 
 // Nobody fills the book from outside: what strangers cause has a budget of rows.
-func TestI10_TracesOfStrangersHaveABudget(t *testing.T) {
+func TestI09_TracesOfStrangersHaveABudget(t *testing.T) {
 	k := newKitAs(t, func(k *kit) {
 		k.dbURL, k.keep.Strangers = "sqlite:"+filepath.Join(t.TempDir(), "book.db"), 10
 	})
