@@ -17,8 +17,10 @@ type AuditFilter struct {
 	Limit        int
 }
 
-// auditEnd comes after every id.
-const auditEnd = "g"
+const (
+	auditEnd   = "g" // after every id
+	clockSlack = time.Hour
+)
 
 // AuditPage lists audit rows, the newest first. A page may be short, or empty, and still
 // have a next one: it looks through a bounded number of rows.
@@ -32,6 +34,8 @@ func (d *DB) AuditPage(ctx context.Context, f AuditFilter) (page []AuditRow, nex
 	until := f.Until
 	if until.IsZero() {
 		until = time.Unix(1<<40, 0)
+	} else { // ids go by the clock, or were ahead of one that had stepped back
+		before = min(before, idAt(micros(until.Add(clockSlack))))
 	}
 	kind := ""
 	if strings.HasSuffix(f.Target, ":") {

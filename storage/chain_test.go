@@ -383,6 +383,13 @@ func TestAuditPageGoesThroughEverythingOnce(t *testing.T) {
 				t.Errorf("%s: %d rows, want %d", c.why, len(seen), c.want)
 			}
 		}
+		b.clock.Advance(72 * time.Hour)
+		b.notes(30)
+		page, _, err := b.AuditPage(t.Context(), storage.AuditFilter{Until: begun.Add(41 * time.Minute), Limit: 3})
+		b.must(err)
+		if len(page) != 3 {
+			t.Errorf("what is long ago begins with an empty page: %v", page)
+		}
 		if _, _, err := b.AuditPage(t.Context(), storage.AuditFilter{Before: "' OR 1=1"}); err == nil {
 			t.Error("a forged cursor was taken")
 		}

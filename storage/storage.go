@@ -10,6 +10,9 @@
 // Used rows stay as tombstones, so that a replay is recognised. A change and its
 // audit row commit together.
 //
+// It is also where the house looks back: revisions of the directory, the traces of
+// logins, and an audit that proves itself (see AuditChain). Retention bounds them.
+//
 // Storage keeps hashes of secrets that it must only recognise, and seals what it
 // must read back (see Sealer). It leaves deciding who may have what to the
 // directory and the rules, and drawing secrets to its callers.
