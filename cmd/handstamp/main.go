@@ -37,10 +37,7 @@ func main() { os.Exit(run(os.Args[1:])) }
 func run(args []string) int {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
-	root := &cobra.Command{Use: "handstamp", Short: "Sign in once at the door; every room inside trusts the stamp.",
-		SilenceUsage: true, SilenceErrors: true, Version: version()}
-	root.AddCommand(serveCmd(), devCmd(), checkCmd(), planCmd(), applyCmd(), historyCmd(), rollbackCmd(), exportCmd(), explainCmd(), loginsCmd(), usersCmd(), clientsCmd(),
-		adminCmd(), auditCmd(), keysCmd())
+	root := program()
 	root.SetArgs(args)
 	err := root.ExecuteContext(ctx)
 	var code exitCode
@@ -50,12 +47,26 @@ func run(args []string) int {
 	case errors.As(err, &code):
 		return int(code)
 	}
+	fmt.Fprintln(os.Stderr, "handstamp:", words(err))
+	return 1
+}
+
+// program is every verb.
+func program() *cobra.Command {
+	root := &cobra.Command{Use: "handstamp", Short: "Sign in once at the door; every room inside trusts the stamp.",
+		SilenceUsage: true, SilenceErrors: true, Version: version()}
+	root.AddCommand(serveCmd(), devCmd(), checkCmd(), planCmd(), applyCmd(), historyCmd(), rollbackCmd(), exportCmd(), explainCmd(), loginsCmd(), usersCmd(), clientsCmd(),
+		adminCmd(), auditCmd(), keysCmd())
+	return root
+}
+
+// words are what a person reads of an error.
+func words(err error) string {
 	var refused *api.Problem
 	if errors.As(err, &refused) {
-		err = errors.New(tellProblem(refused))
+		return tellProblem(refused)
 	}
-	fmt.Fprintln(os.Stderr, "handstamp:", err)
-	return 1
+	return err.Error()
 }
 
 // exitCode ends the process with a code of its own; the verb has said why.
