@@ -26,7 +26,7 @@ func (c *Console) lookAtLink(v *visit) error {
 
 // takeLink spends the link for an owner session of some minutes.
 func (c *Console) takeLink(v *visit) error {
-	got, err := c.client("").TakeLink(v.ctx(), v.typed("link"))
+	got, err := c.client("").TakeLink(v.ctx(), v.typed("token"))
 	if api.IsKind(err, api.LinkSpent) || api.IsUnauthorized(err) || api.IsNotFound(err) || api.IsKind(err, api.BadRequest) {
 		v.cause = err
 		return v.tell(http.StatusForbidden, "This link is spent", "A link works once and for ten minutes. Make another one in the shell: handstamp admin link", "")
