@@ -1,8 +1,6 @@
 package admin
 
 import (
-	"crypto/sha256"
-	"encoding/base64"
 	"net/url"
 	"slices"
 	"strings"
@@ -113,23 +111,13 @@ func (s *Server) endSecret(c *call) error {
 		if err != nil {
 			return err
 		}
-		at := slices.IndexFunc(cl.SecretSources, func(source string) bool { return printOf(source) == c.path("fingerprint") })
+		at := slices.IndexFunc(cl.SecretSources, func(source string) bool { return api.SecretName(source) == c.path("fingerprint") })
 		if at < 0 {
 			return notFound("the client has no such secret")
 		}
 		cl.SecretSources, cl.Secrets = slices.Delete(cl.SecretSources, at, at+1), nil // no value is in a document
 		return nil
 	})
-}
-
-// printOf names a secret in a path: the fingerprint of a sealed one, a short digest of
-// where another comes from.
-func printOf(source string) string {
-	if print, sealed := directory.SealedFingerprint(source); sealed {
-		return print
-	}
-	sum := sha256.Sum256([]byte(source))
-	return base64.RawURLEncoding.EncodeToString(sum[:9])
 }
 
 // clientToEdit is a client of the draft, whose lists may be changed.

@@ -1,6 +1,8 @@
 package api
 
 import (
+	"crypto/sha256"
+	"encoding/base64"
 	"slices"
 	"strings"
 
@@ -60,4 +62,14 @@ func sourceOf(source, literal string) string {
 		return source
 	}
 	return strings.ReplaceAll(literal, "${", "$${")
+}
+
+// SecretName names a secret in a path by its source: the fingerprint of a sealed one, a
+// short digest of where another comes from.
+func SecretName(source string) string {
+	if print, sealed := directory.SealedFingerprint(source); sealed {
+		return print
+	}
+	sum := sha256.Sum256([]byte(source))
+	return base64.RawURLEncoding.EncodeToString(sum[:9])
 }

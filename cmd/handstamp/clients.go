@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -17,21 +18,31 @@ import (
 )
 
 func clientsCmd() *cobra.Command {
-	cmd := &cobra.Command{Use: "clients", Short: "Make the settings of a new client"}
-	cmd.AddCommand(newClientCmd())
+	at := &desk{}
+	cmd := &cobra.Command{Use: "clients", Short: "Look after apps and machines, and their secrets"}
+	at.flags(cmd)
+	cmd.AddCommand(listClientsCmd(at), showClientCmd(at), newClientCmd(at), rotateSecretCmd(at), endSecretCmd(at))
 	return cmd
 }
 
-func newClientCmd() *cobra.Command {
+func newClientCmd(at *desk) *cobra.Command {
 	var o newClient
-	cmd := &cobra.Command{Use: "new NAME --redirect-uri URI …", Short: "Draw a client's secret and print the lines for the settings file", Args: oneArg,
-		Long: "Draw a client's secret and print the lines for the settings file.\n\nThe secret is shown this once and kept nowhere: put it where the client and the broker's environment\n" +
-			"find it. Nothing is changed; the client exists when the lines stand in the file. With -c the lines are\nchecked against that file: its resources, and the names that are taken.",
+	var print bool
+	cmd := &cobra.Command{Use: "new NAME --redirect-uri URI …", Short: "Make a client and draw its secret, or print the lines for a settings file", Args: oneArg,
+		Long: "Make a client and draw its secret, which is shown this once: only a digest of it is kept.\n\n" +
+			"With --print nothing is changed: the lines for a settings file are printed, and the client exists when they\n" +
+			"stand there. With -c they are checked against that file: its resources, and the names that are taken.",
 		Example: "  handstamp clients new web --redirect-uri https://app.example.com/callback\n" +
 			"  handstamp clients new spa --public --redirect-uri https://spa.example.com/callback\n" +
-			"  handstamp clients new nightly --machine --scope items:read",
+			"  handstamp clients new nightly --machine --scope items:read --print",
 		RunE: func(cmd *cobra.Command, args []string) error {
-			o.id = args[0]
+			o.id, o.json = args[0], at.json
+			if !print {
+				return at.visit(cmd, func(ctx context.Context, v *visit) error { return v.newClient(ctx, o) })
+			}
+			if cmd.Flags().Changed("config") {
+				o.path = at.config
+			}
 			return o.run(cmd.OutOrStdout())
 		}}
 	f := cmd.Flags()
@@ -39,8 +50,8 @@ func newClientCmd() *cobra.Command {
 	f.StringArrayVar(&o.scopes, "scope", nil, "what it may ask for, or with --machine, do; may be repeated")
 	f.BoolVar(&o.machine, "machine", false, "it acts for itself, without a person (client_credentials)")
 	f.BoolVar(&o.public, "public", false, "a browser or native app, which cannot keep a secret")
-	f.StringVarP(&o.path, "config", "c", "", "settings file to check the lines against")
-	f.BoolVar(&o.json, "json", false, "print for programs")
+	f.BoolVar(&print, "print", false, "change nothing, and print the lines for a settings file")
+	at.reasons(cmd)
 	return cmd
 }
 
