@@ -272,6 +272,12 @@ func problemsOf(r admin.RouteInfo) []int {
 	if strings.Contains(r.Path, ":") {
 		all = append(all, 404)
 	}
+	if len(r.Query) > 0 {
+		all = append(all, 414)
+	}
+	if r.Shell { // where it has no address
+		all = append(all, 404, 405)
+	}
 	if r.In != nil {
 		all = append(all, 413, 415)
 	}

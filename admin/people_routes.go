@@ -15,7 +15,7 @@ func peopleRoutes() []route {
 		span                       = " since until"
 	)
 	return []route{
-		{method: get, path: "/users", need: read, does: (*Server).users, query: "q disabled login provider" + paging, says: "People, the newest first; a page may be short and have a next one", out: api.Page[api.User]{}},
+		{method: get, path: "/users", need: read, does: (*Server).users, query: "q disabled login provider" + paging, says: "People, the newest first; a page may be short and have a next one", out: api.Page[api.User]{}, more: []int{422}},
 		{method: post, path: "/users", need: write, does: (*Server).makeUser, reason: true, says: "Make a person at a provider of kind local", out: api.MadeUser{}, in: api.NewUser{}, status: 201, more: []int{409, 422}},
 		{method: post, path: "/users/import", need: write, does: (*Server).importUsers, query: "provider dry_run", reason: true, big: true, says: "Take over a file of people with their password hashes: CSV, or JSON lines", out: api.Imported{}, in: file("application/octet-stream"), more: []int{409, 422}},
 		{method: get, path: "/users/:sub", need: read, does: (*Server).showUser, says: "One person", out: api.User{}},
