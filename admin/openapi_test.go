@@ -192,7 +192,7 @@ func pathSchema(name string) table {
 	case "key":
 		return table{{"type", "string"}, {"pattern", "^[A-Za-z0-9_-]+$"}, {"description", "The name in base64url without padding"}}
 	}
-	return table{{"type", "string"}, {"pattern", "^[A-Za-z0-9._:-]+$"}}
+	return table{{"type", "string"}, {"pattern", "^[A-Za-z0-9._-]+$"}}
 }
 
 func querySchema(name string) table {

@@ -17,6 +17,8 @@
 //	                         jose, PyJWT, guard (APIs)
 //	                         k8s.io/apiserver (kube/)
 //
+//	schemathesis (Python) ─▶ the administration API
+//
 // What it leaves to others: the broker's own promises are tested in their own rooms, against upstreams that misbehave on demand.
 //
 // Every part that others wrote is named by a test attribute, `part`, with its version; the test runner (cmd/testall) prints them with

@@ -28,10 +28,11 @@ var tools = []tool{
 	{"the app in Python", []string{"/usr/lib/python3/dist-packages/authlib/__init__.py"}, "python3-authlib"},
 	{"the app in Python", []string{"/usr/lib/python3/dist-packages/flask/__init__.py"}, "python3-flask"},
 	{"the app in Python", []string{"/usr/lib/python3/dist-packages/requests/__init__.py"}, "python3-requests"},
+	{"what tries the administration API", []string{"/usr/lib/python3*/ensurepip/__init__.py"}, "python3-venv"},
 	{"the race detector", []string{"/usr/bin/gcc", "/usr/bin/cc", "/usr/bin/clang"}, "gcc libc6-dev"},
 }
 
-// install brings what the tests need: Debian's packages where this is Debian, and npm's by the lock file. Elsewhere it names what is missing.
+// install brings what the tests need: Debian's packages where this is Debian, npm's by the lock file, and Python's by the list of versions. Elsewhere it names what is missing.
 func install(h *house) []result {
 	var names, reasons []string
 	for _, t := range tools {
@@ -46,6 +47,12 @@ func install(h *house) []result {
 	}
 	if err == nil {
 		err = h.do("interop/node", "npm", "ci", "--no-audit", "--no-fund")
+	}
+	if err == nil {
+		err = h.do("interop/python", "/usr/bin/python3", "-m", "venv", "venv")
+	}
+	if err == nil { // nothing is built, and nothing beside the list comes along
+		err = h.do("interop/python", "venv/bin/pip", "install", "--quiet", "--disable-pip-version-check", "--only-binary", ":all:", "--no-deps", "-r", "requirements.txt")
 	}
 	return one("what the tests need", distribution(), err)
 }
