@@ -1,8 +1,8 @@
 package console
 
 import (
-	"bytes"
 	"context"
+	"errors"
 	"io"
 	"net/http"
 	"strconv"
@@ -19,7 +19,6 @@ func (i inside) RoundTrip(r *http.Request) (*http.Response, error) {
 	if in.Body == nil {
 		in.Body = http.NoBody
 	}
-	defer in.Body.Close()
 	in.RequestURI = in.URL.RequestURI()
 	if in.Host == "" {
 		in.Host = in.URL.Host
@@ -34,16 +33,27 @@ func (i inside) RoundTrip(r *http.Request) (*http.Response, error) {
 	} else {
 		in.RemoteAddr = "127.0.0.1:0"
 	}
-	w := &reply{header: http.Header{}}
-	i.ServeHTTP(w, in)
-	if err := r.Context().Err(); err != nil {
-		return nil, err
-	}
-	if w.status == 0 {
-		w.status = http.StatusOK
+	body, pipe := io.Pipe()
+	w := &reply{header: http.Header{}, body: pipe, ready: make(chan struct{})}
+	go func() {
+		defer func() {
+			p := recover()
+			if p != nil {
+				_ = pipe.CloseWithError(errors.New("the handler gave up"))
+			}
+			w.WriteHeader(http.StatusOK)
+			_ = pipe.Close() // of a pipe: never fails
+		}()
+		i.ServeHTTP(w, in)
+	}()
+	select {
+	case <-w.ready:
+	case <-r.Context().Done():
+		_ = body.CloseWithError(r.Context().Err())
+		return nil, r.Context().Err()
 	}
 	return &http.Response{Status: strconv.Itoa(w.status) + " " + http.StatusText(w.status), StatusCode: w.status, Proto: "HTTP/1.1", ProtoMajor: 1, ProtoMinor: 1,
-		Header: w.header, Body: io.NopCloser(&w.body), ContentLength: int64(w.body.Len()), Request: r}, nil
+		Header: w.sent, Body: body, ContentLength: -1, Request: r}, nil
 }
 
 // visitorKey leads from a context to the request that a person's browser sent.
@@ -54,18 +64,21 @@ func onBehalf(r *http.Request) context.Context {
 	return context.WithValue(r.Context(), visitorKey{}, r)
 }
 
-// reply collects an answer.
+// reply hands an answer over while it is written, so that an export of any length needs
+// no room.
 type reply struct {
-	header http.Header
-	status int
-	body   bytes.Buffer
+	header, sent http.Header
+	status       int
+	body         *io.PipeWriter
+	ready        chan struct{}
 }
 
 func (w *reply) Header() http.Header { return w.header }
 
 func (w *reply) WriteHeader(status int) {
 	if w.status == 0 && status >= 200 {
-		w.status = status
+		w.status, w.sent = status, w.header.Clone()
+		close(w.ready)
 	}
 }
 
@@ -74,5 +87,5 @@ func (w *reply) Write(p []byte) (int, error) {
 	return w.body.Write(p)
 }
 
-// Flush does nothing: an answer is handed over whole.
+// Flush does nothing: what is written is read at once.
 func (w *reply) Flush() {}

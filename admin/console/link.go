@@ -17,11 +17,11 @@ func (c *Console) linkRoutes() []route {
 
 // lookAtLink shows a button. Chat programs open links to preview them: a GET spends nothing.
 func (c *Console) lookAtLink(v *visit) error {
-	token := v.query("link")
-	if token == "" {
+	link := v.query("token")
+	if link == "" {
 		return v.tell(http.StatusBadRequest, "This link is not whole", "Copy the whole line that handstamp admin link printed.", "")
 	}
-	return v.show("enter", "Enter as owner", token)
+	return v.show("enter", "Enter as owner", link)
 }
 
 // takeLink spends the link for an owner session of some minutes.

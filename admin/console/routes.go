@@ -28,6 +28,13 @@ func (c *Console) pages() [][]route {
 		c.providerRoutes(),
 		c.appRoutes(),
 		c.policyRoutes(),
+		c.overviewRoutes(),
+		c.loginRoutes(),
+		c.userRoutes(),
+		c.revisionRoutes(),
+		c.auditRoutes(),
+		c.administratorRoutes(),
+		c.keyRoutes(),
 	}
 }
 

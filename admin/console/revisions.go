@@ -1,0 +1,114 @@
+package console
+
+import (
+	"net/http"
+	"strconv"
+
+	"github.com/handstamp/handstamp/admin/api"
+)
+
+func (c *Console) revisionRoutes() []route {
+	return []route{
+		{"GET /revisions", "directory:read", c.revisions},
+		{"GET /revisions/{number}", "directory:read", c.revision},
+		{"GET /revisions/{number}/rollback", "directory:write", c.rollback},
+		{"POST /revisions/{number}/rollback", "directory:write", c.rollback},
+		{"GET /revisions/{number}/export", "owners:write", c.exportRevision},
+	}
+}
+
+// revisions lists the versions of the directory.
+func (c *Console) revisions(v *visit) error {
+	page, err := v.api.Revisions(v.ctx(), v.list())
+	if err != nil {
+		return err
+	}
+	return v.show("revisions", "Revisions", struct {
+		Items []api.Revision
+		Pager pager
+	}{page.Items, pagerView("/revisions?", page.Next)})
+}
+
+// revision shows what one version changed.
+func (c *Console) revision(v *visit) error {
+	n, err := v.number()
+	if err != nil {
+		return err
+	}
+	r, err := v.api.Revision(v.ctx(), n)
+	if err != nil {
+		return err
+	}
+	against, _ := strconv.ParseInt(v.query("against"), 10, 64)
+	diff, err := v.api.Diff(v.ctx(), n, against)
+	if err != nil {
+		return err
+	}
+	return v.show("revision", "Revision "+v.arg("number"), struct {
+		Revision *api.Revision
+		Diff     *api.RevisionDiff
+		Against  string
+	}{r, diff, v.query("against")})
+}
+
+// rollback shows what applying an old version again would do, and does it.
+func (c *Console) rollback(v *visit) error {
+	n, err := v.number()
+	if err != nil {
+		return err
+	}
+	path := "/revisions/" + strconv.FormatInt(n, 10)
+	plan, err := v.api.PlanRollback(v.ctx(), n)
+	if err != nil {
+		return err
+	}
+	form := &Form{Action: path + "/rollback", Submit: "Roll back", Danger: true, Cancel: path, AskWhy: "required", ETag: api.ETag(plan.Base)}
+	data := struct {
+		Number   int64
+		Plan     *api.Plan
+		Form     *Form
+		Overtake bool
+	}{Number: n, Plan: plan, Form: form}
+	title := "Roll back to revision " + v.arg("number")
+	if v.r.Method == "GET" {
+		return v.show("rollback", title, data)
+	}
+	if !form.read(v.r.PostForm) || v.reopened() {
+		return v.showAs(statusOf(len(form.Problems) == 0), "rollback", title, data)
+	}
+	if _, err := v.api.Rollback(v.ctx(), n, v.change(form)); err != nil {
+		if api.IsConflict(err) { // the plan above is of today: the person looks once more
+			form.ETag, data.Overtake = api.ETag(plan.Base), true
+			return v.showAs(http.StatusPreconditionFailed, "rollback", title, data)
+		}
+		if form.blame(err) {
+			return v.showAs(problemOf(err).Status, "rollback", title, data)
+		}
+		return err
+	}
+	return v.done("/revisions", "Revision "+v.arg("number")+" applies again, as a new one.")
+}
+
+func (c *Console) exportRevision(v *visit) error {
+	n, err := v.number()
+	if err != nil {
+		return err
+	}
+	format, kind := "yaml", "application/yaml"
+	if v.query("format") == "json" {
+		format, kind = "json", "application/json"
+	}
+	body, err := v.api.Export(v.ctx(), n, format)
+	if err != nil {
+		return err
+	}
+	return v.download(kind, "directory-"+v.arg("number")+"."+format, body)
+}
+
+func (v *visit) number() (int64, error) {
+	n, err := strconv.ParseInt(v.arg("number"), 10, 64)
+	if err != nil || n < 1 || strconv.FormatInt(n, 10) != v.arg("number") {
+		return 0, errNotFound
+	}
+	return n, nil
+}

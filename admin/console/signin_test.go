@@ -1,0 +1,53 @@
+package console_test
+
+import (
+	"strings"
+	"testing"
+)
+
+func TestAnAdministratorSignsInThroughTheBroker(t *testing.T) {
+	k := newKit(t)
+	b := k.signedIn("erin", "owner")
+	b.page("/signed-out").has(t, "Signed out")
+	a := b.page("/")
+	a.has(t, "Erin Admin", "owner", "Overview")
+	for _, c := range b.Jar.Cookies(a.Request.URL) {
+		if strings.Contains(c.Value, "eyJ") {
+			t.Errorf("the cookie %s shows a token", c.Name)
+		}
+	}
+}
+
+func TestSomebodyWithoutARoleIsToldSo(t *testing.T) {
+	k := newKit(t)
+	k.person("web", "okta", "alice")
+	b := k.browser()
+	to, err := b.follow(k.url+"/", "alice")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if a := b.get(to); strings.HasPrefix(to, k.url) && a.StatusCode == 200 {
+		t.Errorf("alice is in: %s", to)
+	}
+	if a := b.get("/"); a.StatusCode != 303 {
+		t.Errorf("alice is in: %s", a.Status)
+	}
+}
+
+func TestAnOwnersLinkIsSpentByItsButtonAndNotByAPreview(t *testing.T) {
+	k := newKit(t)
+	link := k.link()
+	for range 3 { // a chat program looks
+		k.browser().page(link).has(t, "Enter as owner")
+	}
+	b := k.browser()
+	b.enter(link).has(t, "Owner session by link, until", "You are in.")
+	again := k.browser()
+	if a := again.post("/enter", "token", link[strings.Index(link, "=")+1:]); a.StatusCode != 403 {
+		t.Errorf("a spent link: %s", a.Status)
+	}
+	b.done("/sign-out").has(t, "Signed out")
+	if a := b.get("/"); a.StatusCode != 303 {
+		t.Errorf("after the sign-out: %s", a.Status)
+	}
+}
