@@ -156,5 +156,12 @@ func TestO02_ANewSealedValueOpensOnlyInItsOwnPlace(t *testing.T) {
 		if _, err := b.ActiveRevision(t.Context()); err == nil {
 			t.Error("a revision came with the document of another")
 		}
+		for _, text := range []string{"", "not base64 !", "AAAA"} {
+			_, err := db.Exec(`UPDATE revisions SET document = $1 WHERE number = 2`, text)
+			b.must(err)
+			if _, err := b.ActiveRevision(t.Context()); err == nil {
+				t.Errorf("the document %q was read", text)
+			}
+		}
 	})
 }
