@@ -33,6 +33,7 @@ type Config struct {
 	Brand          directory.Brand    `yaml:"brand"`
 	Docs           Docs               `yaml:"docs"`
 	Log            Log                `yaml:"log"`
+	Telemetry      Telemetry          `yaml:"telemetry"`
 
 	Directory     directory.Document `yaml:",inline"`   // in source form, with the values of its secrets
 	DirectoryPath string             `yaml:"directory"` // the file or folder that holds it instead

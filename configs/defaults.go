@@ -64,6 +64,7 @@ func Defaults() *Config {
 		Brand:   directory.Brand{Name: "Handstamp"},
 		Log:     Log{Level: "info", Format: "json"},
 
+		Telemetry: Telemetry{Sample: 1, Metrics: Metrics{Clients: 100}},
 		Retention: Retention{Strangers: 10_000},
 	}
 	for _, s := range spans {

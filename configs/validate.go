@@ -61,6 +61,7 @@ func (v *validator) check() {
 	v.retention()
 	v.brand()
 	v.docs()
+	v.telemetry()
 	v.word("log.level", v.c.Log.Level, "debug", "info", "warn", "error")
 	v.word("log.format", v.c.Log.Format, "json", "text")
 	if _, said := v.c.places["providers"]; len(v.c.Directory.Providers) == 0 && (said || len(v.c.Directory.Clients) > 0) {

@@ -17,6 +17,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"go.opentelemetry.io/otel/metric"
 	"golang.org/x/oauth2"
 )
 
@@ -56,6 +57,8 @@ type upstream struct {
 
 	mu     sync.Mutex
 	health Health
+
+	calls metric.Float64Histogram // nil: nothing is measured
 }
 
 // Begin makes the authorization request (OpenID Connect Core §3.1.2.1): always
@@ -238,13 +241,16 @@ func (u *upstream) redeem(ctx context.Context, m *metadata, a Attempt, code stri
 		ClientID: u.settings.ClientID, ClientSecret: u.settings.ClientSecret.Reveal(), RedirectURL: a.RedirectURI,
 		Endpoint: oauth2.Endpoint{TokenURL: m.tokenURL, AuthStyle: authStyle(u.settings.AuthMethod)},
 	}
+	ctx, told := u.ask(ctx, "token")
 	token, err := c.Exchange(context.WithValue(ctx, oauth2.HTTPClient, u.client), code, oauth2.VerifierOption(a.Verifier))
 	if err != nil {
 		failure := u.exchangeFailure(ctx, what, err)
 		u.heard(failure)
+		told(failure)
 		return "", "", failure
 	}
 	u.heard(nil)
+	told(nil)
 	idToken, _ = token.Extra("id_token").(string)
 	switch {
 	case idToken == "":
@@ -300,6 +306,13 @@ func (u *upstream) admit(a Attempt, t *idToken) *Error {
 // get fetches a JSON document; with an access token it is userinfo, whose media
 // type matters: a signed answer (application/jwt) would need another reading.
 func (u *upstream) get(ctx context.Context, what, where string, limit int64, accessToken string) ([]byte, *Error) {
+	ctx, told := u.ask(ctx, endpointWords[what])
+	body, err := u.fetch(ctx, what, where, limit, accessToken)
+	told(err)
+	return body, err
+}
+
+func (u *upstream) fetch(ctx context.Context, what, where string, limit int64, accessToken string) ([]byte, *Error) {
 	req, err := http.NewRequestWithContext(ctx, http.MethodGet, where, nil)
 	if err != nil {
 		return nil, broken(what + " has an unusable URL")

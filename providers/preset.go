@@ -105,6 +105,9 @@ func (p *preset) new(_ context.Context, s Settings) (Provider, error) {
 	}
 	u := &upstream{preset: p, settings: s, issuer: issuer, patience: patience, places: make(chan struct{}, maxParallel),
 		goodbyes: make(chan struct{}, maxGoodbyes)}
+	if u.calls, err = newCalls(s.Metrics); err != nil {
+		return nil, err
+	}
 	if t := s.Client.Timeout; t > 0 && t < patience {
 		u.patience = t
 	}

@@ -29,6 +29,8 @@ import (
 	"slices"
 	"sync"
 	"time"
+
+	"go.opentelemetry.io/otel/metric"
 )
 
 // Attempt is one person's way to the upstream and back. The broker draws its
@@ -180,6 +182,8 @@ type Settings struct {
 	Client *http.Client // see NewClient; nil takes a strict one
 	Now    func() time.Time
 	Logger *slog.Logger
+
+	Metrics metric.MeterProvider // what requests to the upstream are measured with; nil: nothing is
 }
 
 // Kind is a way to talk to an upstream.

@@ -135,6 +135,7 @@ func (d *DB) audit(ctx context.Context, q runner, a Actor, action, target string
 	if err != nil {
 		return fmt.Errorf("audit %s: %w", action, err)
 	}
+	noted(q, action)
 	return nil
 }
 

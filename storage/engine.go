@@ -20,15 +20,25 @@ import (
 // durable. fn may run more than once, so it makes its answer anew each time; it
 // returns a verdict to commit and refuse at once.
 func write[T any](ctx context.Context, d *DB, act string, fn func(ctx context.Context, q runner) (T, error)) (T, error) {
-	var out T // written by the writer, read only after it has answered
+	var out T // written by the writer, read only after it has answered; so is rows
+	var rows *ledger
+	ctx, ended := d.watch(ctx, act)
 	flight := d.chain.begin(&d.stamps)
 	err := d.engine.write(ctx, func(ctx context.Context, q runner) error {
+		if d.gauges != nil {
+			rows = &ledger{runner: q}
+			q = rows
+		}
 		var err error
 		out, err = fn(ctx, q)
 		return err
 	})
 	d.chain.end(flight, err, d.clock())
+	if err == nil || isVerdict(err) {
+		d.count(rows)
+	}
 	if err == nil {
+		ended(nil)
 		return out, nil
 	}
 	var none T
@@ -36,7 +46,9 @@ func write[T any](ctx context.Context, d *DB, act string, fn func(ctx context.Co
 	if errors.As(err, &v) {
 		err = v.error
 	}
-	return none, fmt.Errorf("%s: %w", act, classified(err))
+	err = classified(err)
+	ended(err)
+	return none, fmt.Errorf("%s: %w", act, err)
 }
 
 // engine is what differs between the two databases; the SQL text does not.

@@ -27,6 +27,8 @@ import (
 	"sync"
 	"sync/atomic"
 	"time"
+
+	"go.opentelemetry.io/otel/metric"
 )
 
 // What a caller can act on. Compare with errors.Is.
@@ -59,6 +61,7 @@ type Options struct {
 	Logger *slog.Logger     // slog.Default when nil
 
 	Retention Retention
+	Metrics   metric.MeterProvider // nil: nothing is measured
 }
 
 // DB is the book. It is safe for concurrent use.
@@ -77,6 +80,7 @@ type DB struct {
 	forbidden atomic.Bool  // to delete audit rows: told once
 	strangers atomic.Int64 // traces of logins by nobody we know, since some last went
 
+	gauges      *gauges       // nil: nothing is measured
 	noticed     chan struct{} // see NoticesWaiting
 	wantsNotice atomic.Pointer[func(clientID string) bool]
 }
@@ -109,6 +113,9 @@ func Open(ctx context.Context, o Options) (*DB, error) {
 	}
 	d.chain.flights = map[*flight]struct{}{}
 	d.closed = sync.OnceValue(d.engine.close)
+	if err := d.measure(o.Metrics); err != nil {
+		return nil, errors.Join(err, d.Close())
+	}
 	for _, prepare := range []func(context.Context) error{d.proveSealingKeys, d.openBookKeys, d.openChain} {
 		if err := prepare(ctx); err != nil {
 			return nil, errors.Join(fmt.Errorf("open the database: %w", err), d.Close())

@@ -7,6 +7,8 @@ import (
 	"fmt"
 	"sync"
 	"sync/atomic"
+
+	"go.opentelemetry.io/otel/metric"
 )
 
 // runner runs statements: inside a write, or on a reader.
@@ -38,6 +40,7 @@ type groupWriter struct {
 	queue   chan *pending
 	writes  atomic.Int64 // committed closures
 	commits atomic.Int64 // transactions they took
+	batched atomic.Pointer[metric.Int64Histogram]
 
 	closing  sync.RWMutex // held for reading while a caller enters the queue
 	closed   bool
@@ -209,6 +212,9 @@ func (w *groupWriter) transaction(batch []*pending) (err error) {
 		return unavailable("commit", err)
 	}
 	w.commits.Add(1)
+	if h := w.batched.Load(); h != nil {
+		(*h).Record(ctx, good)
+	}
 	w.writes.Add(good)
 	return nil
 }

@@ -41,6 +41,8 @@ type house struct {
 	desk     *admin.Server    // the administration API
 	console  *console.Console // nil where the settings have no address for it
 	finder   tokens.KeyFinder // finds keys that another node made a moment ago, too
+
+	telemetry *telemetry
 }
 
 // openHouse turns settings into running rooms. The order is the order of need: what
@@ -65,12 +67,17 @@ const (
 )
 
 func openHouseFor(ctx context.Context, cfg *configs.Config, log *slog.Logger, o houseOptions) (*house, error) {
-	h := &house{cfg: cfg, log: log, hosts: o.hosts, file: o.file}
+	h := &house{cfg: cfg, log: log, hosts: o.hosts, file: o.file, telemetry: &telemetry{}}
 	sealer, err := sealerFor(cfg, log)
 	if err != nil {
 		return nil, err
 	}
-	if h.db, err = storage.Open(ctx, storage.Options{URL: cfg.Storage.URL.Reveal(), Sealer: sealer, Now: time.Now, Logger: log, Retention: retentionOf(cfg)}); err != nil {
+	if o.file == fileServes { // a verb beside a house has nobody to tell
+		if h.telemetry, err = openTelemetry(cfg.Telemetry, cfg.Outgoing.CAFile, log); err != nil {
+			return nil, err
+		}
+	}
+	if h.db, err = storage.Open(ctx, storage.Options{URL: cfg.Storage.URL.Reveal(), Sealer: sealer, Now: time.Now, Logger: log, Retention: retentionOf(cfg), Metrics: h.telemetry.meter()}); err != nil {
 		return nil, fmt.Errorf("storage: %w", err)
 	}
 	if err := h.furnish(ctx, sealer); err != nil {
@@ -96,6 +103,7 @@ func (h *house) furnish(ctx context.Context, sealer *storage.Sealer) error {
 	if h.workshop, err = newWorkshop(h.cfg, h.log, h.hosts, accounts); err != nil {
 		return err
 	}
+	h.workshop.metrics = h.telemetry.meter()
 	if err := h.openBook(ctx); err != nil {
 		return err
 	}
@@ -106,7 +114,7 @@ func (h *house) furnish(ctx context.Context, sealer *storage.Sealer) error {
 		door = &broker.AdminDoor{RedirectURI: url + "/callback", Base: url}
 	}
 	h.broker, err = broker.New(broker.Options{Admin: door, Journal: h.journal, Issuer: h.cfg.Issuer, DB: h.db, Sealer: sealer, Ring: h.ring, Keys: h.finder, Pages: pages,
-		Life: lifetimes(h.cfg), TrustedProxies: h.cfg.TrustedProxies, Docs: docs(h.cfg), Outgoing: h.workshop.open, Private: h.workshop.private, Logger: h.log, Now: time.Now},
+		Life: lifetimes(h.cfg), TrustedProxies: h.cfg.TrustedProxies, Docs: docs(h.cfg), Outgoing: h.workshop.open, Private: h.workshop.private, Logger: h.log, Now: time.Now, Telemetry: h.telemetry.broker()},
 		view(h.book.Current()))
 	if err != nil {
 		return err
@@ -114,8 +122,10 @@ func (h *house) furnish(ctx context.Context, sealer *storage.Sealer) error {
 	if h.desk, err = h.openDesk(sealer); err != nil {
 		return err
 	}
-	h.console, err = h.openConsole(sealer)
-	return err
+	if h.console, err = h.openConsole(sealer); err != nil {
+		return err
+	}
+	return h.gauge()
 }
 
 // tellApps keeps telling apps that sessions ended until ctx ends.
@@ -128,6 +138,7 @@ func (h *house) Close() error {
 	if h.journal != nil {
 		h.journal.Close() // the last logins
 	}
+	h.telemetry.Close()
 	return h.db.Close()
 }
 

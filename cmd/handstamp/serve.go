@@ -100,6 +100,12 @@ func (h *house) openDoors(office net.Listener) (openings []opening, err error) {
 	if office != nil {
 		openings = append(openings, opening{"admin.listen", office, h.administration(), nil})
 	}
+	if m := h.cfg.Telemetry.Metrics; m.Enabled() {
+		if l, err = net.Listen("tcp", m.Listen); err != nil {
+			return openings, fmt.Errorf("telemetry.metrics.listen: %w", err)
+		}
+		openings = append(openings, opening{"telemetry.metrics.listen", l, h.telemetry.handler(h.broker), nil})
+	}
 	return openings, nil
 }
 

@@ -346,9 +346,9 @@ func readSignInForm(page []byte) (action string, fields url.Values, err error) {
 		switch {
 		case n.Type != html.ElementNode:
 		case n.Data == "form" && !found:
-			action, found = attribute(n, "action"), true
-		case n.Data == "input" && attribute(n, "type") == "hidden":
-			fields.Set(attribute(n, "name"), attribute(n, "value"))
+			action, found = htmlAttribute(n, "action"), true
+		case n.Data == "input" && htmlAttribute(n, "type") == "hidden":
+			fields.Set(htmlAttribute(n, "name"), htmlAttribute(n, "value"))
 		}
 	}
 	if !found {
@@ -357,7 +357,7 @@ func readSignInForm(page []byte) (action string, fields url.Values, err error) {
 	return action, fields, nil
 }
 
-func attribute(n *html.Node, name string) string {
+func htmlAttribute(n *html.Node, name string) string {
 	for _, a := range n.Attr {
 		if a.Key == name {
 			return a.Val

@@ -7,6 +7,8 @@ import (
 	"net/http"
 	"time"
 
+	"go.opentelemetry.io/otel/metric"
+
 	"github.com/handstamp/handstamp/broker/directory"
 	"github.com/handstamp/handstamp/configs"
 	"github.com/handstamp/handstamp/providers"
@@ -17,6 +19,7 @@ type workshop struct {
 	open, private *http.Client // the hardened ones: for the internet, and for private networks, too
 	accounts      func(slug string) providers.Accounts
 	log           *slog.Logger
+	metrics       metric.MeterProvider // nil: nothing is measured
 }
 
 // newWorkshop makes the clients that all providers share. accounts gives a provider that
@@ -39,6 +42,7 @@ func (w *workshop) make(ctx context.Context, p *directory.Provider, claims []str
 	}
 	s := p.Settings()
 	s.Client, s.Now, s.Logger, s.MappedClaims = w.open, time.Now, w.log, claims
+	s.Metrics = w.metrics
 	if p.AllowPrivateNetwork {
 		s.Client = w.private
 	}
