@@ -146,14 +146,17 @@ func (h *house) housekeeping(ctx context.Context) {
 	tick, link := time.NewTicker(time.Minute), time.NewTicker(time.Second)
 	defer tick.Stop()
 	defer link.Stop()
+	stuck := false // the chain is, and that was told
 	for {
 		select {
 		case <-ctx.Done():
 			return
 		case <-link.C:
-			if _, err := h.db.ChainAudit(ctx); err != nil && ctx.Err() == nil {
+			_, err := h.db.ChainAudit(ctx)
+			if err != nil && !stuck && ctx.Err() == nil {
 				h.log.Error("the audit's chain could not go on", "cause", err)
 			}
+			stuck = err != nil
 		case <-tick.C:
 			if _, err := h.openRing(ctx); err != nil && ctx.Err() == nil {
 				h.log.Error("signing keys could not be looked after", "cause", err)
