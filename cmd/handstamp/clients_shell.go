@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -142,7 +143,10 @@ func (v *visit) newClient(ctx context.Context, o newClient) error {
 		if !client.Public {
 			name = variable(client.ID)
 		}
-		err = v.say("The directory comes from a settings file, which brings back what it says when it changes. Put this\nthere, too, under clients:\n\n%s", clientLines(client, name))
+		err = v.say("The directory comes from a settings file, which brings back what it says when it changes. Put this\nthere, too, under clients:\n")
+		if err == nil {
+			_, err = io.WriteString(v.out, clientLines(client, name))
+		}
 	}
 	return err
 }
