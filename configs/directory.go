@@ -50,29 +50,40 @@ func ResolveSecret(source string) (providers.Secret, error) {
 	return resolveSource(source, os.LookupEnv)
 }
 
-// LoadDirectory reads a directory from a file or a folder, as `plan -f` does; from a
-// settings file it takes what the file says of the directory. Secrets that are references
-// stay so: where it runs, they may not exist. The error is a *Problems.
+// LoadDirectory reads a directory from a file or a folder, as `plan -f` does, and the
+// tests beside it; from a settings file it takes what the file says of the directory.
+// Secrets that are references stay so: where it runs, they may not exist. The error is a
+// *Problems.
 func LoadDirectory(path string) (*DirectoryFile, error) {
-	return loadDirectory(path, os.LookupEnv, false)
+	return loadDirectory(newDecoder(path, os.LookupEnv), path, true)
 }
 
 // LoadForTests is LoadDirectory where no environment is at hand, as in a test run: a
 // variable that is not set stands for its own name.
 func LoadForTests(path string) (*DirectoryFile, error) {
-	return loadDirectory(path, os.LookupEnv, true)
+	d := newDecoder(path, os.LookupEnv)
+	d.lenient = true
+	return loadDirectory(d, path, true)
 }
 
-func loadDirectory(path string, env func(string) (string, bool), lenient bool) (*DirectoryFile, error) {
-	d := newDecoder(path, env)
-	d.later, d.lenient = true, lenient
-	f := &DirectoryFile{path: path}
+// LoadToExplain is LoadForTests without the tests.
+func LoadToExplain(path string) (*DirectoryFile, error) {
+	d := newDecoder(path, os.LookupEnv)
+	d.lenient = true
+	return loadDirectory(d, path, false)
+}
+
+func loadDirectory(d *decoder, path string, tests bool) (*DirectoryFile, error) {
+	d.later = true
+	f := &DirectoryFile{path: path, Tests: &policy.Suite{}}
 	if issuer, isSettings := d.fromSettings(f); isSettings {
 		f.Issuer = issuer
 	} else {
 		d.readDirectory(path, &f.Document)
 	}
-	d.problems = append(d.problems, f.readTests()...)
+	if tests {
+		d.problems = append(d.problems, f.readTests()...)
+	}
 	if len(d.problems) > 0 {
 		sortProblems(d.problems)
 		return nil, &Problems{d.scrub(d.problems)}

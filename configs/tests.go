@@ -194,6 +194,16 @@ func first(texts ...string) string {
 
 // claims decodes what a provider says of a person, or a token of ours.
 func (d *decoder) claims(n ast.Node, v reflect.Value, path string) {
+	folded := map[string]bool{}
+	if m, isTable := n.(*ast.MappingNode); isTable {
+		for _, pair := range m.Values {
+			key := strings.ToLower(pair.Key.GetToken().Value)
+			if folded[key] {
+				d.problem(pair.Key, join(path, pair.Key.GetToken().Value), "keep one of them", "%s stands twice, or differs from another name only in its case: a login would refuse that", cut(pair.Key.GetToken().Value))
+			}
+			folded[key] = true
+		}
+	}
 	table, ok := d.free(n, path).(map[string]any)
 	if !ok && !isNull(n) {
 		d.problem(n, path, "write name: value lines under it", "%s wants names with values, not %s", last(path), nodeWords(n))
@@ -222,16 +232,11 @@ func (d *decoder) free(n ast.Node, path string) any {
 		}
 		return list
 	case *ast.MappingNode:
-		table, seen, folded := map[string]any{}, map[string]int{}, map[string]bool{}
+		table, seen := map[string]any{}, map[string]int{}
 		for _, pair := range n.Values {
 			key, ok := d.key(pair, path, seen)
 			if !ok {
 				continue
-			}
-			if f := strings.ToLower(key); folded[f] {
-				d.problem(pair.Key, join(path, key), "keep one of them", "%s differs from another name only in its case, and a login would refuse that", key)
-			} else {
-				folded[f] = true
 			}
 			table[key] = d.free(pair.Value, join(path, key))
 		}

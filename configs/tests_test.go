@@ -67,7 +67,7 @@ func TestWhatIsWrongWithATestIsToldWithItsLine(t *testing.T) {
 		{"nobody", "people: {olga: {provider: p}}\ntests:\n  - {name: a, person: olag, client: c, provider: p, expect: {roles: []}}\n", `3 there is no person "olag" in this file`},
 		{"a claim that is not there to be missing", "people: {olga: {provider: p, claims: {a: 1}}}\ntests:\n  - {name: a, person: olga, client: c, without: [b], expect: {roles: []}}\n", `3 the person has no claim "b" that could be missing`},
 		{"a doubled claim", "tests:\n  - {name: a, provider: p, client: c, claims: {a: 1, a: 2}, expect: {roles: []}}\n", "2 a is set twice"},
-		{"claims of two cases", "tests:\n  - {name: a, provider: p, client: c, claims: {sub: 1, SUB: 2}, expect: {roles: []}}\n", "2 SUB differs from another name only in its case"},
+		{"claims of two cases", "tests:\n  - {name: a, provider: p, client: c, claims: {sub: 1, SUB: 2}, expect: {roles: []}}\n", "2 SUB stands twice, or differs from another name only in its case"},
 		{"claims that are a list", "tests:\n  - {name: a, provider: p, client: c, claims: [a], expect: {roles: []}}\n", "2 claims wants names with values, not a list"},
 		{"a number of another form", "tests:\n  - {name: a, provider: p, client: c, claims: {n: 0o17}, expect: {roles: []}}\n", "2 n is a number in a form that JSON does not have"},
 		{"one test for a list", "tests: {name: a}\n", "1 tests wants a list"},

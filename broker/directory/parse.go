@@ -116,7 +116,7 @@ func (p *parser) value(v reflect.Value, path string, depth int) error {
 	case t == json.Delim('{') && v.Kind() == reflect.Struct && !isText(v):
 		return p.object(v, path, depth)
 	case t == json.Delim('{') && v.Kind() == reflect.Map:
-		return p.table(v, path, depth)
+		return p.table(v, path, depth, v.Type().Elem().Kind() == reflect.Interface)
 	case t == json.Delim('[') && v.Kind() == reflect.Slice:
 		return p.list(v, path, depth)
 	}
@@ -160,18 +160,18 @@ func (p *parser) object(v reflect.Value, path string, depth int) error {
 	return err
 }
 
-// table reads an object whose names its writer chooses. Names of what an upstream
-// says that differ only in their case are refused, as a login refuses them.
-func (p *parser) table(v reflect.Value, path string, depth int) error {
+// table reads an object whose names its writer chooses. Names of claims that differ only
+// in their case are refused, as a login refuses them: at the top, not within.
+func (p *parser) table(v reflect.Value, path string, depth int, claims bool) error {
 	v.Set(reflect.MakeMap(v.Type()))
-	seen, said := map[string]bool{}, v.Type().Elem().Kind() == reflect.Interface
+	seen := map[string]bool{}
 	for p.dec.More() {
 		name, at, err := p.name(path, depth)
 		if err != nil {
 			return err
 		}
 		key, once := reflect.ValueOf(name).Convert(v.Type().Key()), name
-		if said {
+		if claims {
 			once = strings.ToLower(name)
 		}
 		if seen[once] {
@@ -217,7 +217,7 @@ func (p *parser) free(t json.Token, path string, depth int) (any, error) {
 			return list, err
 		}
 		var table map[string]any
-		err := p.table(reflect.ValueOf(&table).Elem(), path, depth)
+		err := p.table(reflect.ValueOf(&table).Elem(), path, depth, false)
 		return table, err
 	}
 	return t, nil

@@ -176,7 +176,7 @@ func TestA06_ClaimsOfAnyShapeAreReadAsALoginReadsThem(t *testing.T) {
 		Claims map[string]any `json:"claims"`
 		On     *bool          `json:"on"`
 	}
-	if problems := ParseJSON([]byte(`{"claims":{"a":[1,"x",{"b":null}],"t":true},"on":false}`), &q); len(problems) > 0 || fmt.Sprint(q.Claims) != "map[a:[1 x map[b:<nil>]] t:true]" || q.On == nil || *q.On {
+	if problems := ParseJSON([]byte(`{"claims":{"a":[1,"x",{"b":null,"B":2}],"t":true},"on":false}`), &q); len(problems) > 0 || fmt.Sprint(q.Claims) != "map[a:[1 x map[B:2 b:<nil>]] t:true]" || q.On == nil || *q.On {
 		t.Errorf("got %v, %+v", problems, q)
 	}
 	for why, doc := range map[string]string{

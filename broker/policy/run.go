@@ -16,7 +16,7 @@ import (
 func (s *Suite) Run(snap *directory.Snapshot) *Results {
 	out := &Results{Cases: make([]Result, 0, len(s.Cases))}
 	for _, rule := range snap.Rules().All() {
-		out.Coverage = append(out.Coverage, RuleCoverage{Rule: rule.Name, File: rule.File, Line: rule.Line})
+		out.Coverage = append(out.Coverage, RuleCoverage{Rule: rule.Name, File: rule.File, Line: rule.Line, Always: rule.When == ""})
 	}
 	for _, c := range s.Cases {
 		r := c.run(snap)

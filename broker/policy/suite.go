@@ -55,9 +55,10 @@ type RuleCoverage struct {
 	File    string `json:"file,omitzero"`
 	Line    int    `json:"line,omitzero"`
 	Fired   int    `json:"fired"`
-	Silent  int    `json:"silent"`  // looked at, and not true
-	Errored int    `json:"errored"` // could not be worked out
-	Skipped int    `json:"skipped"` // for another provider or client
+	Silent  int    `json:"silent"`          // looked at, and not true
+	Errored int    `json:"errored"`         // could not be worked out
+	Skipped int    `json:"skipped"`         // for another provider or client
+	Always  bool   `json:"always,omitzero"` // it has no condition that could be false
 }
 
 // Gain is a privilege that a change gives: one role or one scope, by one rule.

@@ -117,7 +117,9 @@ func TestGainsAreWhatAChangeNewlyGives(t *testing.T) {
 		{"another condition", func(d *directory.Document) { d.Rules[1].When = "true" }, "[{engineers editor } {engineers  items:write}]"},
 		{"through every provider", func(d *directory.Document) { d.Rules[1].Providers = nil }, "[{engineers editor } {engineers  items:write}]"},
 		{"through another one, too", func(d *directory.Document) { d.Rules[1].Providers = []string{"okta", "google"} }, "[{engineers editor } {engineers  items:write}]"},
-		{"through one only", func(d *directory.Document) { d.Rules[0].Providers, d.Rules[0].Clients = []string{"okta"}, []string{"web"} }, "[]"},
+		{"through one only", func(d *directory.Document) {
+			d.Rules[0].Providers, d.Rules[0].Clients = []string{"okta"}, []string{"web"}
+		}, "[]"},
 		{"another name", func(d *directory.Document) { d.Rules[1].Name = "x" }, "[{x editor } {x  items:write}]"},
 	} {
 		d := acme()

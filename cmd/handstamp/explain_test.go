@@ -8,6 +8,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/handstamp/handstamp/admin/api"
 	"github.com/handstamp/handstamp/configs"
 	"github.com/handstamp/handstamp/providers"
 	"github.com/handstamp/handstamp/providers/persona"
@@ -99,7 +100,8 @@ no     contractors  (FILE:31)
 ADMITTED
   roles     none
   scopes    openid email
-  not given items:read items:write  (asked for; no rule gives them to this person)
+  not given items:read: no rule gives it to this person; "readers" did not: user.email_verified is false
+  not given items:write: no rule gives it to this person; "engineers" did not: 'Engineering' in claims.groups was false: claims.groups is ["Everyone"]
   audience  https://api.example http://127.0.0.1:1
 `, 0, "a stranger"},
 		{`{"sub":"1","groups":"Engineering"}`,
@@ -137,10 +139,11 @@ func TestExplainAnswersProgramsToo(t *testing.T) {
 		t.Fatal(err)
 	}
 	out, code := runVerb(t, explainCmd(), "", "-c", settingsFile(t, explainedSettings), "--provider", "okta", "--client", "web", "--claims", claims, "--json", "--scope", "openid,items:read")
-	var e explained
-	if err := json.Unmarshal([]byte(out), &e); err != nil || code != 0 {
+	var told api.Explained
+	if err := json.Unmarshal([]byte(out), &told); err != nil || code != 0 {
 		t.Fatalf("exit %d, %v: %s", code, err, out)
 	}
+	e := told.Answer
 	if !e.Admitted || len(e.Decision.Trace) != 4 || strings.Join(e.Scopes, " ") != "openid items:read" || len(e.Missing) != 0 || !e.User.EmailVerified {
 		t.Errorf("got %+v", e)
 	}
@@ -160,8 +163,8 @@ func TestExplainKnowsEveryGate(t *testing.T) {
 	}{
 		{[]string{"--provider", "staff", "--new"}, `{"department":"x"}`, 2, "no user, and signup of provider staff is existing", "a newcomer where only known people come in"},
 		{[]string{"--provider", "staff"}, `{"department":"x"}`, 0, "ADMITTED", "somebody known"},
-		{[]string{"--provider", "okta", "--email-verified"}, `{"department":"x"}`, 0, "user.email_verified is true: given by --email-verified", "a judgement that is given"},
-		{[]string{"--provider", "okta", "--email-verified=false"}, `{"email":"a@acme.example","email_verified":true,"department":"x"}`, 0, "user.email_verified is false: given by --email-verified", "the contrary"},
+		{[]string{"--provider", "okta", "--email-verified"}, `{"department":"x"}`, 0, "user.email_verified is true: it was given with the question", "a judgement that is given"},
+		{[]string{"--provider", "okta", "--email-verified=false"}, `{"email":"a@acme.example","email_verified":true,"department":"x"}`, 0, "user.email_verified is false: it was given with the question", "the contrary"},
 		{[]string{"--provider", "okta"}, `{"email":"a@acme.example","email_verified":"true","department":"x"}`, 0, "claims.email_verified is not the JSON boolean true", "the text true"},
 		{[]string{"--provider", "nobody"}, `{}`, 1, `there is no provider "nobody"; there are: google, okta, staff`, "an unknown provider"},
 		{[]string{"--provider", "okta", "--client", "nobody"}, `{}`, 1, `there is no client "nobody"; there are: web`, "an unknown client"},
@@ -226,7 +229,7 @@ func TestExplainJudgesAnAddressAsALoginDoes(t *testing.T) {
 				if err != nil {
 					t.Fatal(err)
 				}
-				if got, why := emailVerified(p, id.Claims); got != id.EmailVerified {
+				if got, why := providers.JudgeEmail(p.Settings(), id.Claims); got != id.EmailVerified {
 					t.Errorf("%s at %s with trust_email %s: explain says %t (%s), a login %t", person, idp.Kind(), trust, got, why, id.EmailVerified)
 				}
 			}

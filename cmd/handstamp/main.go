@@ -4,6 +4,7 @@
 //	handstamp serve    the broker, from a settings file
 //	handstamp plan, apply, history, rollback, export   the directory and its revisions
 //	handstamp check    what is wrong with a settings file, and which upstreams answer
+//	handstamp test     whether the rules do what their tests say
 //	handstamp explain  why a login, or given claims, lead to given roles and scopes
 //	handstamp logins   who signed in, and why somebody could not
 //	handstamp users    people: who they are, where they are signed in, what they may do
@@ -55,7 +56,7 @@ func run(args []string) int {
 func program() *cobra.Command {
 	root := &cobra.Command{Use: "handstamp", Short: "Sign in once at the door; every room inside trusts the stamp.",
 		SilenceUsage: true, SilenceErrors: true, Version: version()}
-	root.AddCommand(serveCmd(), devCmd(), checkCmd(), planCmd(), applyCmd(), historyCmd(), rollbackCmd(), exportCmd(), explainCmd(), loginsCmd(), usersCmd(), clientsCmd(),
+	root.AddCommand(serveCmd(), devCmd(), checkCmd(), planCmd(), applyCmd(), historyCmd(), rollbackCmd(), exportCmd(), testCmd(), explainCmd(), loginsCmd(), usersCmd(), clientsCmd(),
 		adminCmd(), auditCmd(), keysCmd())
 	return root
 }
