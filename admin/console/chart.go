@@ -52,9 +52,9 @@ var outcomes = []struct{ name, label, class string }{
 
 const (
 	chartWidth  = 720
-	chartHeight = 190
-	chartLeft   = 34
-	chartBottom = 22
+	chartHeight = 220
+	chartLeft   = 44
+	chartBottom = 30
 	chartTop    = 10
 )
 
@@ -92,7 +92,7 @@ func loginChart(hours []api.LoginCount, since, until time.Time, step time.Durati
 			continue
 		}
 		y := float64(chartTop) + high - high*float64(value)/float64(top)
-		c.Lines = append(c.Lines, gridLine{Y: px(y), TextY: px(y + 4), Label: fmt.Sprint(value)})
+		c.Lines = append(c.Lines, gridLine{Y: px(y), TextY: px(y + 5), Label: fmt.Sprint(value)})
 	}
 	width := float64(chartWidth-chartLeft) / float64(n)
 	for i, row := range counts {
