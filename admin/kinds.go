@@ -64,7 +64,8 @@ var vendors = map[string]api.Kind{
 		Summary: "Google accounts, or those of one Workspace.",
 		Console: "https://console.cloud.google.com/auth/clients", Docs: "https://developers.google.com/identity/openid-connect/openid-connect",
 		Fields: []api.Field{slugField, titleField, clientIDField, clientSecretField,
-			{Name: "hosted_domain", Label: "Only this Workspace domain", Type: "text", Example: "acme.example", Help: "*: of any Workspace. Empty: private accounts come in, too."}},
+			{Name: "hosted_domain", Label: "Only this Workspace domain", Type: "text", Example: "acme.example", Help: "*: of any Workspace. Empty: private accounts come in, too."},
+			{Name: "issuer", Label: "Another issuer", Type: "url", Advanced: true, Help: "Of a pretend Google, to try things out. Empty: Google itself."}},
 		Steps: []string{
 			"Open the Google Cloud console, choose or make a project, and go to Google Auth Platform.",
 			"Under Branding and Audience, say who may sign in: Internal for your Workspace alone, External for everybody.",

@@ -1,6 +1,7 @@
 // Command handstamp is the roof: it turns settings into running rooms.
 //
 //	handstamp dev      everything on this machine: broker, pretend upstreams, sample app and API
+//	handstamp pretend  a pretend Google, Okta or Auth0 alone
 //	handstamp serve    the broker, from a settings file
 //	handstamp plan, apply, history, rollback, export   the directory and its revisions
 //	handstamp check    what is wrong with a settings file, and which upstreams answer
@@ -56,7 +57,7 @@ func run(args []string) int {
 func program() *cobra.Command {
 	root := &cobra.Command{Use: "handstamp", Short: "Sign in once at the door; every room inside trusts the stamp.",
 		SilenceUsage: true, SilenceErrors: true, Version: version()}
-	root.AddCommand(serveCmd(), devCmd(), checkCmd(), planCmd(), applyCmd(), historyCmd(), rollbackCmd(), exportCmd(), testCmd(), explainCmd(), loginsCmd(), usersCmd(), clientsCmd(),
+	root.AddCommand(serveCmd(), devCmd(), pretendCmd(), checkCmd(), planCmd(), applyCmd(), historyCmd(), rollbackCmd(), exportCmd(), testCmd(), explainCmd(), loginsCmd(), usersCmd(), clientsCmd(),
 		adminCmd(), auditCmd(), keysCmd())
 	return root
 }
