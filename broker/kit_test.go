@@ -48,6 +48,7 @@ type kit struct {
 	docs                *broker.Docs
 	journal             *broker.Journal
 	admin               *broker.AdminDoor
+	telemetry           broker.Telemetry
 	keep                storage.Retention
 	busy                sync.RWMutex // held for reading by each request
 }
@@ -194,7 +195,7 @@ func (k *kit) open(t testing.TB) {
 		t.Fatal(err)
 	}
 	log := slog.New(slog.NewJSONHandler(k.logs, &slog.HandlerOptions{Level: slog.LevelDebug}))
-	if k.db, err = storage.Open(t.Context(), storage.Options{URL: k.dbURL, Sealer: sealer, Now: k.clock.now, Logger: log, Retention: k.keep}); err != nil {
+	if k.db, err = storage.Open(t.Context(), storage.Options{URL: k.dbURL, Sealer: sealer, Now: k.clock.now, Logger: log, Retention: k.keep, Metrics: k.telemetry.Metrics}); err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() {
@@ -216,7 +217,7 @@ func (k *kit) open(t testing.TB) {
 	k.journal = broker.NewJournal(k.db.KeepLogins, log)
 	t.Cleanup(k.journal.Close)
 	k.broker, err = broker.New(broker.Options{Journal: k.journal, Admin: k.admin,
-		Issuer: k.issuer, DB: k.db, Sealer: sealer, Ring: k.ring, Pages: pages, Life: lives, Outgoing: outgoing, Logger: log, Now: k.clock.now, Docs: k.docs}, k.compile(t))
+		Issuer: k.issuer, DB: k.db, Sealer: sealer, Ring: k.ring, Pages: pages, Life: lives, Outgoing: outgoing, Logger: log, Now: k.clock.now, Docs: k.docs, Telemetry: k.telemetry}, k.compile(t))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -251,6 +252,7 @@ func (k *kit) compile(t testing.TB) *broker.Directory {
 		kind, _ := providers.Lookup(p.Kind)
 		s := p.Settings()
 		s.Client, s.Now, s.Logger, s.MappedClaims = client, k.clock.now, slog.New(slog.DiscardHandler), snap.ClaimNames(p.Slug)
+		s.Metrics = k.telemetry.Metrics
 		if kind.OwnBook {
 			s.Accounts = broker.Accounts(k.db, p.Slug)
 		}
@@ -297,4 +299,16 @@ func (k *kit) verify(accessToken, audience string) *tokens.Claims {
 		k.t.Fatal(err)
 	}
 	return c
+}
+
+// set moves the clock to so far from the real one.
+func (c *clock) set(t testing.TB, offset string) {
+	t.Helper()
+	d, err := time.ParseDuration(offset)
+	if err != nil {
+		t.Fatal(err)
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.offset = d
 }
