@@ -7,7 +7,7 @@ import (
 )
 
 const (
-	watchEvery  = 500 * time.Millisecond // so that a change is everywhere within a second (C10)
+	watchEvery  = 250 * time.Millisecond // so that a change, however large the directory, is everywhere within a second (C10)
 	watchRead   = time.Second            // one look at the book takes no longer
 	blindAfter  = 5 * time.Second        // without a look, the directory may have changed long ago
 	stuckRetry  = 5 * time.Second        // a revision that this node could not run is tried again: a file may have come
@@ -31,7 +31,7 @@ type lookout struct {
 	learned time.Time
 }
 
-// Watch follows the book until ctx ends: twice a second it looks whether another node
+// Watch follows the book until ctx ends: four times a second it looks whether another node
 // changed it.
 func (b *Book) Watch(ctx context.Context) {
 	tick := time.NewTicker(watchEvery)

@@ -22,7 +22,7 @@ func contains(text string, parts ...string) bool {
 	return true
 }
 
-// Watch looks twice a second; one look is enough.
+// Watch looks four times a second; one look is enough.
 func TestC10_WhatOneNodeSwitchesOffIsOffOnTheOtherAtItsNextLook(t *testing.T) {
 	two(t, func(t *testing.T, a, b *node) {
 		a.apply(t, a.edit(func(d *directory.Document) { d.Clients[0].Disabled, d.Providers[1].Disabled = true, true }))

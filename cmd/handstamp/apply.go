@@ -31,12 +31,7 @@ func (f *directoryFile) read(at *desk) (*configs.DirectoryFile, error) {
 	if path == "" {
 		path = at.config
 	}
-	file, err := configs.LoadDirectory(path)
-	if err != nil {
-		return nil, err
-	}
-	file.Document = spoken(file.Document)
-	return file, nil
+	return configs.LoadDirectory(path)
 }
 
 // spoken puts literal secrets where the API reads them: in place of their sources.
@@ -77,7 +72,7 @@ func planCmd() *cobra.Command {
 				return err
 			}
 			return at.visit(cmd, func(ctx context.Context, v *visit) error {
-				plan, err := v.Plan(ctx, api.PlanRequest{Document: &file.Document})
+				plan, err := v.planOf(ctx, file)
 				if err != nil || !v.json {
 					return v.plan(plan, err)
 				}
@@ -90,6 +85,11 @@ func planCmd() *cobra.Command {
 	at.flags(cmd)
 	from.flag(cmd)
 	return cmd
+}
+
+func (v *visit) planOf(ctx context.Context, file *configs.DirectoryFile) (*api.Plan, error) {
+	d := spoken(file.Document)
+	return v.Plan(ctx, api.PlanRequest{Document: &d})
 }
 
 // applyOptions are the flags of apply.
@@ -130,7 +130,7 @@ func (v *visit) apply(ctx context.Context, file *configs.DirectoryFile, o applyO
 			return err
 		}
 	}
-	done, err := v.PutDirectory(ctx, file.Document, api.ChangeOptions{IfMatch: now.Revision, Reason: v.at.reason, Force: o.force})
+	done, err := v.PutDirectory(ctx, spoken(file.Document), api.ChangeOptions{IfMatch: now.Revision, Reason: v.at.reason, Force: o.force})
 	if err != nil || v.json {
 		return v.answer(done, err)
 	}
@@ -283,17 +283,17 @@ func (v *visit) covered(ctx context.Context, now *api.Directory, file *configs.D
 	if file.Tests == nil || len(file.Tests.Cases) == 0 {
 		return errors.New("--require-tests: there are no tests beside the directory: *_test.yaml, see docs/testing-rules.md")
 	}
-	plan, err := v.Plan(ctx, api.PlanRequest{Document: &file.Document})
+	plan, err := v.planOf(ctx, file)
 	if err != nil {
 		return err
 	}
-	me, err := v.Status(ctx)
+	status, err := v.Status(ctx)
 	if err != nil {
 		return err
 	}
-	snapshot, problems := compileForTests(me.Issuer, file.Document)
-	if len(problems) > 0 {
-		return errors.New("--require-tests: " + problems[0].String())
+	snapshot, err := file.Compile(status.Issuer)
+	if err != nil {
+		return err
 	}
 	results := file.Tests.Run(snapshot)
 	if results.Failed > 0 {
@@ -311,30 +311,11 @@ func (v *visit) covered(ctx context.Context, now *api.Directory, file *configs.D
 		if g.Scope != "" {
 			what = "scope " + g.Scope
 		}
-		missing[fmt.Sprintf("%s, by the rule %q", what, g.Rule)] = true
+		missing[oneLine(fmt.Sprintf("%s, by the rule %q", what, g.Rule))] = true
 	}
 	if len(missing) == 0 {
 		return nil
 	}
 	lines := slices.Sorted(maps.Keys(missing))
-	return errors.New("--require-tests: no test expects what this gives:\n  " + oneLine(strings.Join(lines, "\n  ")) + "\nAdd a case to a *_test.yaml whose rule gives it.")
-}
-
-// compileForTests compiles a directory whose secrets are elsewhere: no test asks for one.
-func compileForTests(issuer string, d directory.Document) (*directory.Snapshot, []directory.Problem) {
-	d.Providers, d.Clients = slices.Clone(d.Providers), slices.Clone(d.Clients)
-	for i := range d.Providers {
-		if p := &d.Providers[i]; p.ClientSecretSource != "" && p.ClientSecret == "" {
-			p.ClientSecret = "a-secret-that-is-not-at-hand-here"
-		}
-	}
-	for i := range d.Clients {
-		c := &d.Clients[i]
-		secrets := make([]providers.Secret, len(c.SecretSources))
-		for j := range secrets {
-			secrets[j] = providers.Secret(fmt.Sprintf("a-secret-that-is-not-at-hand-here-%d", j))
-		}
-		c.Secrets = secrets
-	}
-	return directory.Compile(issuer, d)
+	return errors.New("--require-tests: no test expects what this gives:\n  " + strings.Join(lines, "\n  ") + "\nAdd a case to a *_test.yaml whose rule gives it.")
 }

@@ -4,8 +4,10 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"os/signal"
+	"path/filepath"
 	"strings"
 	"syscall"
 	"time"
@@ -62,18 +64,18 @@ func (h *house) rereading(ctx context.Context, path string) {
 	defer signal.Stop(hup)
 	tick := time.NewTicker(2 * time.Second)
 	defer tick.Stop()
-	last := stamp(path)
+	last := stamp(path, h.cfg.DirectoryPath)
 	for {
 		select {
 		case <-ctx.Done():
 			return
 		case <-hup:
 		case <-tick.C:
-			if stamp(path) == last {
+			if stamp(path, h.cfg.DirectoryPath) == last {
 				continue
 			}
 		}
-		last = stamp(path)
+		last = stamp(path, h.cfg.DirectoryPath)
 		h.reread(ctx, path)
 	}
 }
@@ -93,11 +95,23 @@ func (h *house) reread(ctx context.Context, path string) {
 	}
 }
 
-// stamp tells one state of a file from another.
-func stamp(path string) string {
-	info, err := os.Stat(path)
-	if err != nil {
-		return ""
+// stamp tells one state of the settings, and of the file or folder that holds their
+// directory, from another.
+func stamp(paths ...string) string {
+	var b strings.Builder
+	for _, path := range paths {
+		if path == "" {
+			continue
+		}
+		_ = filepath.WalkDir(path, func(name string, d fs.DirEntry, err error) error {
+			if err != nil {
+				return nil // it is not there now
+			}
+			if info, err := os.Stat(name); err == nil && !info.IsDir() {
+				fmt.Fprintln(&b, name, info.ModTime().UnixNano(), info.Size())
+			}
+			return nil
+		})
 	}
-	return fmt.Sprint(info.ModTime().UnixNano(), info.Size())
+	return b.String()
 }
