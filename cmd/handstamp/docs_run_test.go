@@ -84,9 +84,10 @@ func TestGoProgramsInTheDocsCompile(t *testing.T) {
 	}
 }
 
-var heredoc = regexp.MustCompile(`(?s)cat > \S+\.yaml <<'EOF'\n(.*?\n)EOF\n`)
+var heredoc = regexp.MustCompile(`(?s)cat > (\S+)\.yaml <<'EOF'\n(.*?\n)EOF\n`)
 
-// A settings file on a page is read as serve reads it.
+// A settings file on a page is read as serve reads it, and a directory as plan reads it;
+// the tests beside one are run with their page.
 func TestSettingsFilesInTheDocsLoad(t *testing.T) {
 	directory.KnowGrantType("urn:example:codeword") // the page about adding a grant type adds it
 	variable := func(string) (string, bool) { return "0123456789abcdef0123456789abcdef", true }
@@ -95,7 +96,15 @@ func TestSettingsFilesInTheDocsLoad(t *testing.T) {
 		for _, c := range p.code {
 			for _, m := range heredoc.FindAllStringSubmatch(c.text, -1) {
 				seen++
-				if _, err := configs.Parse(p.path, []byte(m[1]), variable); err != nil {
+				var err error
+				switch {
+				case strings.HasSuffix(m[1], "_test"):
+				case strings.Contains(m[2], "issuer:") && !strings.HasPrefix(m[2], "providers:"):
+					_, err = configs.Parse(p.path, []byte(m[2]), variable)
+				default:
+					_, err = configs.LoadDirectory(settingsFile(t, m[2]))
+				}
+				if err != nil {
 					t.Errorf("%s: %v", p.path, err)
 				}
 			}
