@@ -53,6 +53,9 @@ func TestAnAdministratorHasWhatTheirRoleGives(t *testing.T) {
 		if a := k.userinfo(got["access_token"].(string)); a.StatusCode != http.StatusOK || a.json(t)["email"] != alice {
 			t.Errorf("userinfo: %s %s", a.Status, a.body)
 		}
+		if a := k.caller("web", webSecret).post("/introspect", "token", got["access_token"].(string)); a.body != `{"active":false}` {
+			t.Errorf("an app asks about it: %s", a.body)
+		}
 	}
 }
 

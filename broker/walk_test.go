@@ -47,8 +47,9 @@ func TestALoginCostsTwoWriteTransactionsAndARefreshOne(t *testing.T) {
 	l := k.login("web")
 	before := k.db.WriteTransactions()
 	got := l.done(k.browser(), "google", "alice")
-	if n := k.db.WriteTransactions() - before; n > 2 {
-		t.Errorf("a login took %d write transactions", n)
+	k.traces() // one more, which up to 64 logins share and nobody waits for
+	if n := k.db.WriteTransactions() - before; n > 3 {
+		t.Errorf("a login took %d write transactions, the one with its trace among them", n)
 	}
 	before = k.db.WriteTransactions()
 	if a := l.refresh(got["refresh_token"].(string)); a.StatusCode != http.StatusOK {
