@@ -73,6 +73,8 @@ type Server struct {
 	started time.Time
 	index   index
 
+	described []byte // openapi.json
+
 	network, shell *gin.Engine
 }
 
@@ -94,6 +96,9 @@ func New(o Options) (*Server, error) {
 	s := &Server{issuer: o.Issuer, url: address, version: o.Version, db: o.DB, book: o.Book, sealer: o.Sealer, options: o, now: o.Now, log: o.Logger, started: o.Now()}
 	s.guard, err = guard.New(o.Issuer, directory.AdminResource, guard.WithKeys(o.Keys), guard.WithClock(o.Now), guard.WithRealm("handstamp administration"))
 	if err != nil {
+		return nil, fmt.Errorf("admin: %w", err)
+	}
+	if err := s.describe(); err != nil {
 		return nil, fmt.Errorf("admin: %w", err)
 	}
 	if s.network, err = s.engine(false); err != nil {

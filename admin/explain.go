@@ -1,6 +1,7 @@
 package admin
 
 import (
+	"context"
 	"errors"
 	"net/http"
 	"slices"
@@ -76,6 +77,9 @@ func (s *Server) question(c *call, in *api.ExplainRequest) (*policy.Question, er
 			q.Scopes = login.Asked
 		}
 		q.UserID, q.UserSubject = login.UserID, login.UserSubject
+		if err := s.today(c.ctx(), q, login); err != nil {
+			return nil, err
+		}
 		if q.Claims == nil {
 			return nil, invalid("the login ended before the provider said who it is: there is nothing to judge. Its trace says where it ended")
 		}
@@ -87,6 +91,24 @@ func (s *Server) question(c *call, in *api.ExplainRequest) (*policy.Question, er
 		return nil, invalid("claims say who it is, or reference")
 	}
 	return q, nil
+}
+
+// today adds what is known of the person now: whether they are switched off, and their
+// role where they went to the console.
+func (s *Server) today(ctx context.Context, q *policy.Question, login *storage.Login) error {
+	if login.UserID != "" {
+		u, err := s.db.User(ctx, login.UserID)
+		if err != nil && !errors.Is(err, storage.ErrNotFound) {
+			return err
+		}
+		q.UserDisabled = err == nil && u.Disabled
+	}
+	if q.Client != directory.AdminClient {
+		return nil
+	}
+	role, err := s.db.AdminRole(ctx, login.ProviderID, login.Subject)
+	q.AdminRole = role
+	return err
 }
 
 // judgeBy is the directory to judge by: the active one, an earlier one, or a draft of

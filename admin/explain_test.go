@@ -50,6 +50,13 @@ func TestExplainAnswersForClaimsForALoginAndForWhatIf(t *testing.T) {
 	if !slices.Equal(e.Difference.LostRoles, []string{"editor"}) {
 		t.Errorf("%+v", e.Difference)
 	}
+	// who was switched off since then would not come in today
+	if err := k.db.SetUserDisabled(ctx, storage.Actor{Kind: "admin"}, s.UserID, true); err != nil {
+		t.Fatal(err)
+	}
+	if e = ok[*api.Explained](t)(c.Explain(ctx, api.ExplainRequest{Reference: "ERINSREFERENCE00"})); e.Answer.Admitted || e.Answer.Refusal == nil {
+		t.Errorf("%+v", e.Answer)
+	}
 	for why, r := range map[string]api.ExplainRequest{
 		"no claims":                {Provider: "corp", Client: "web"},
 		"no client":                {Provider: "corp", Claims: claims},

@@ -28,8 +28,8 @@ var openapiJSON = sync.OnceValues(func() ([]byte, error) {
 	return out.Bytes(), nil
 })
 
-// openAPI describes every route (OpenAPI 3.1). Only settings fill in its addresses.
-func (s *Server) openAPI(c *call) error {
+// describe fills in our own addresses. Only settings speak, never a header.
+func (s *Server) describe() error {
 	doc, err := openapiJSON()
 	if err != nil {
 		return err
@@ -41,6 +41,12 @@ func (s *Server) openAPI(c *call) error {
 		}
 		doc = bytes.ReplaceAll(doc, []byte(blank), text[1:len(text)-1])
 	}
-	c.gin.Data(http.StatusOK, "application/json", doc)
+	s.described = doc
+	return nil
+}
+
+// openAPI describes every route (OpenAPI 3.1), as ready bytes.
+func (s *Server) openAPI(c *call) error {
+	c.gin.Data(http.StatusOK, "application/json", s.described)
 	return nil
 }
