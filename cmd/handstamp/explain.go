@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -21,26 +22,38 @@ const (
 )
 
 func explainCmd() *cobra.Command {
+	at := &desk{}
 	var o explainOptions
-	cmd := &cobra.Command{Use: "explain -c FILE --provider SLUG --client ID --claims FILE",
-		Short: "Show why given claims lead to given roles and scopes, rule by rule", Args: cobra.NoArgs,
+	cmd := &cobra.Command{Use: "explain --reference REFERENCE | -c FILE --provider SLUG --client ID --claims FILE",
+		Short: "Show why a login, or given claims, lead to given roles and scopes, rule by rule", Args: cobra.NoArgs,
 		Long: "Show why given claims lead to given roles and scopes: what each rule said, and which part of it was false.\n\n" +
-			"The claims are what the provider says about a person: the payload of its ID token, with userinfo's answer, as JSON.\n" +
-			"Nothing is stored, and nobody is asked. Values of claims are printed.\n\n" +
+			"--reference asks about a login that happened: the reference stands on the error page, in the log and in what the app\n" +
+			"was told. It is judged by the rules of today, or with --as-of by those of a revision, of which handstamp history\n" +
+			"tells. Whatever else is given replaces what that login had.\n\n" +
+			"Without it a file says it all, and nobody is asked: the claims are what the provider says about a person, the payload\n" +
+			"of its ID token with userinfo's answer, as JSON. Nothing is stored. Values of claims are printed.\n\n" +
 			"--add-group and --set ask what would be if something about the person were different: both answers are shown, and\n" +
 			"what differs.\n\n" +
 			"Exit codes: 0 the person would come in, 2 they would not, 1 the question cannot be answered.",
-		Example: "  handstamp explain -c handstamp.yaml --provider google --client web --claims claims.json\n" +
+		Example: "  handstamp explain --reference O3WPX2ILA3263YSS\n" +
+			"  handstamp explain --reference O3WPX2ILA3263YSS --add-group eng --as-of 17\n" +
+			"  handstamp explain -c handstamp.yaml --provider google --client web --claims claims.json\n" +
 			"  echo '{\"sub\":\"1\",\"hd\":\"example.com\"}' | handstamp explain -c handstamp.yaml --provider google --client web --claims -\n" +
 			"  handstamp explain -c handstamp.yaml --provider okta --client web --claims claims.json --add-group Engineering",
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if cmd.Flags().Changed("email-verified") {
 				o.question.EmailVerified = &o.verified
 			}
+			o.path, o.json = at.config, at.json
+			if o.reference != "" || o.asOf != 0 {
+				return at.visit(cmd, func(ctx context.Context, v *visit) error { return v.explain(ctx, o, cmd.InOrStdin()) })
+			}
 			return explain(o, cmd.InOrStdin(), cmd.OutOrStdout())
 		}}
+	at.flags(cmd)
 	f := cmd.Flags()
-	f.StringVarP(&o.path, "config", "c", "handstamp.yaml", "settings file, or file or folder of a directory")
+	f.StringVar(&o.reference, "reference", "", "of a login that happened")
+	f.Int64Var(&o.asOf, "as-of", 0, "judge by this revision of the directory (see handstamp history)")
 	f.StringVar(&o.question.Provider, "provider", "", "slug of the provider that says the claims")
 	f.StringVar(&o.question.Client, "client", "", "id of the client that the person signs in to")
 	f.StringVar(&o.claims, "claims", "", "file with the claims as JSON; - reads standard input")
@@ -51,17 +64,16 @@ func explainCmd() *cobra.Command {
 	f.StringArrayVar(&o.what.AddGroups, "add-group", nil, "what if the person were in this group, too? (may be repeated)")
 	f.StringVar(&o.what.GroupClaim, "group-claim", "groups", "the claim to which --add-group adds")
 	f.StringArrayVar(&o.set, "set", nil, "what if this claim were different? claim=JSON, null takes it away (may be repeated)")
-	f.BoolVar(&o.json, "json", false, "print for programs")
-	for _, required := range []string{"provider", "client", "claims"} {
-		if err := cmd.MarkFlagRequired(required); err != nil {
-			panic(err) // the flag was defined a few lines above
-		}
-	}
+	completes(cmd, "reference", at.references)
+	completes(cmd, "client", at.clientIDs)
+	completes(cmd, "provider", at.providerSlugs)
 	return cmd
 }
 
 type explainOptions struct {
 	path, claims   string
+	reference      string // the login to explain; "": claims says it
+	asOf           int64
 	question       policy.Question
 	what           policy.Counterfactual
 	set            []string
@@ -69,6 +81,11 @@ type explainOptions struct {
 }
 
 func explain(o explainOptions, in io.Reader, out io.Writer) error {
+	for name, value := range map[string]string{"provider": o.question.Provider, "client": o.question.Client, "claims": o.claims} {
+		if value == "" {
+			return fmt.Errorf("--%s is missing: without --reference, --provider, --client and --claims say which login is meant", name)
+		}
+	}
 	file, err := configs.LoadToExplain(o.path)
 	if err != nil {
 		return err

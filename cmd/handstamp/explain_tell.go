@@ -20,6 +20,7 @@ type explained struct {
 	api.Explained
 	rules []mapping.Rule
 	what  policy.Counterfactual
+	asOf  int64 // the revision that was asked for; 0: that of today
 }
 
 // print tells it to people: each rule with its mark, then the outcome; then what would
@@ -80,6 +81,9 @@ func (e *explained) printDifference(p *printer) {
 
 // changes are the counterfactual in words.
 func (e *explained) changes() (words []string) {
+	if e.asOf != 0 {
+		words = append(words, fmt.Sprintf("by revision %d", e.asOf))
+	}
 	for _, g := range e.what.AddGroups {
 		words = append(words, fmt.Sprintf("%s has %q, too", cmp.Or(e.what.GroupClaim, "groups"), g))
 	}
