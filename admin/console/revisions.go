@@ -29,6 +29,9 @@ func (c *Console) revisions(v *visit) error {
 	}{page.Items, pagerView("/revisions?", page.Next)})
 }
 
+// mostChanges is how many changes a page shows: more is a file's business.
+const mostChanges = 200
+
 // revision shows what one version changed.
 func (c *Console) revision(v *visit) error {
 	n, err := v.number()
@@ -44,11 +47,14 @@ func (c *Console) revision(v *visit) error {
 	if err != nil {
 		return err
 	}
+	more := max(len(diff.Changes)-mostChanges, 0)
+	diff.Changes = diff.Changes[:len(diff.Changes)-more]
 	return v.show("revision", "Revision "+v.arg("number"), struct {
 		Revision *api.Revision
 		Diff     *api.RevisionDiff
 		Against  string
-	}{r, diff, v.query("against")})
+		More     int
+	}{r, diff, v.query("against"), more})
 }
 
 // rollback shows what applying an old version again would do, and does it.
@@ -62,13 +68,16 @@ func (c *Console) rollback(v *visit) error {
 	if err != nil {
 		return err
 	}
+	more := max(len(plan.Changes)-mostChanges, 0)
+	plan.Changes = plan.Changes[:len(plan.Changes)-more]
 	form := &Form{Action: path + "/rollback", Submit: "Roll back", Danger: true, Cancel: path, AskWhy: "required", ETag: api.ETag(plan.Base)}
 	data := struct {
 		Number   int64
 		Plan     *api.Plan
 		Form     *Form
+		More     int
 		Overtake bool
-	}{Number: n, Plan: plan, Form: form}
+	}{Number: n, Plan: plan, Form: form, More: more}
 	title := "Roll back to revision " + v.arg("number")
 	if v.r.Method == "GET" {
 		return v.show("rollback", title, data)

@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"github.com/handstamp/handstamp/admin/api"
+	"github.com/handstamp/handstamp/broker/directory"
 )
 
 func (c *Console) userRoutes() []route {
@@ -53,7 +54,8 @@ func (c *Console) user(v *visit) error {
 			User       *api.User
 			Identities []identityView
 			Sessions   []api.Session
-			Access     []api.Access
+			Access     []api.Access // of apps that they use, or that hold something for them
+			Others     []api.Access // what a sign-in would come to elsewhere
 			Logins     []api.Login
 		}
 		err error
@@ -77,7 +79,6 @@ func (c *Console) user(v *visit) error {
 	if err != nil {
 		return err
 	}
-	data.Access = access.Items
 	if v.Can("logins:read") {
 		page, err := v.api.Logins(v.ctx(), api.LoginFilter{ListOptions: api.ListOptions{Limit: 10}, User: sub})
 		if err != nil {
@@ -85,7 +86,26 @@ func (c *Console) user(v *visit) error {
 		}
 		data.Logins = page.Items
 	}
+	for _, a := range access.Items {
+		used := slices.ContainsFunc(data.Logins, func(l api.Login) bool { return l.Client == a.Client })
+		if used || len(a.Holds) > 0 || len(a.Consents) > 0 {
+			data.Access = append(data.Access, a)
+		} else if a.Client != directory.AdminClient {
+			data.Others = append(data.Others, a)
+		}
+	}
 	return v.show("user", nameOf(data.User), data)
+}
+
+// accessLine is one app on the page of a person.
+type accessLine struct {
+	Access api.Access
+	Sub    string
+	Write  bool
+}
+
+func accessView(f frame, sub string, a api.Access) accessLine {
+	return accessLine{a, sub, f.Can("users:write")}
 }
 
 type identityView struct {
