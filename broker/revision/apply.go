@@ -51,12 +51,10 @@ func (b *Book) apply(ctx context.Context, c Change) (*Active, *Plan, error) {
 	return next, p.plan, b.adopt(next)
 }
 
-// same tells that there is nothing to do. What a file says makes a revision all the same,
-// so that the book knows which file it took last.
+// same tells that there is nothing to do.
 func (p *proposal) same() bool {
 	was, err := json.Marshal(p.base.Document)
-	_, isFile := fileOf(p.Source)
-	return err == nil && !isFile && p.base.Number > 0 && string(was) == string(p.json)
+	return err == nil && p.base.Number > 0 && string(was) == string(p.json)
 }
 
 // auditedChanges of one revision stand in its audit row; the revision has them all.

@@ -257,6 +257,33 @@ func TestOnOneNodeAChangedFileApplies(t *testing.T) {
 	}
 }
 
+// Who applies a file from the shell and then rolls back does not find the file applied
+// once more by the server that watches it.
+func TestAFileThatTheShellAppliedWasTaken(t *testing.T) {
+	n := newNode(storagetest.Open(t))
+	file := document()
+	if _, err := n.Open(t.Context(), &file, "hash-1"); err != nil {
+		t.Fatal(err)
+	}
+	renamed := edited(file, func(d *directory.Document) { d.Clients[0].Name = "Renamed" })
+	shell := n.change(renamed)
+	shell.Shell, shell.Source = true, "shell"
+	n.apply(t, shell)
+	if err := n.TakeFile(t.Context(), renamed, "hash-2"); err != nil || n.Current().Number != 2 {
+		t.Errorf("what the file says is active, and became revision %d: %v", n.Current().Number, err)
+	}
+	if _, _, err := n.Apply(t.Context(), revision.Change{Base: 2, Rollback: 1, Actor: alice}); err != nil {
+		t.Fatal(err)
+	}
+	if err := n.TakeFile(t.Context(), renamed, "hash-2"); err != nil || n.Current().Number != 3 {
+		t.Errorf("the rollback was undone by revision %d: %v", n.Current().Number, err)
+	}
+	another := edited(file, func(d *directory.Document) { d.Clients[0].Name = "Another" })
+	if err := n.TakeFile(t.Context(), another, "hash-3"); err != nil || n.Current().Number != 4 {
+		t.Errorf("a file that is new: %d, %v", n.Current().Number, err)
+	}
+}
+
 func TestWhereNodesShareABookAFileOnlyFillsAnEmptyOne(t *testing.T) {
 	storagetest.Each(t, func(t *testing.T, db *storage.DB) {
 		file := document()

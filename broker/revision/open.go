@@ -2,6 +2,9 @@ package revision
 
 import (
 	"context"
+	"crypto/sha256"
+	"encoding/base64"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"strings"
@@ -52,12 +55,14 @@ func (b *Book) TakeFile(ctx context.Context, doc directory.Document, hash string
 
 func (b *Book) takeFile(ctx context.Context, base *Active, doc directory.Document, hash string) error {
 	hash = b.DB.Fingerprint("file", hash) // so that it is no test for guessing a literal secret in the file
-	last, err := b.DB.LastFileHash(ctx)
+	folded := ownSecrets(doc)
+	folded.FoldSecrets(b.DB.Fingerprint, func(string, string) bool { return true })
+	taken, err := b.taken(ctx, folded, hash)
 	if err != nil {
 		return err
 	}
-	if last == hash || base.Number > 0 && !b.OneNode {
-		b.differs(base, doc, last == hash)
+	if taken || base.Number > 0 && !b.OneNode {
+		b.differs(base, folded, taken)
 		return nil
 	}
 	actor := storage.Actor{Kind: "system", ID: fileSource + hash[:min(len(hash), 12)]}
@@ -77,15 +82,42 @@ const fileSource = "file:"
 
 func fileOf(source string) (hash string, is bool) { return strings.CutPrefix(source, fileSource) }
 
+// taken tells whether a file had its say already: it is the last one that was taken, or
+// since then somebody made a revision of just what it says, as handstamp apply does. What
+// came after that is meant to stay.
+func (b *Book) taken(ctx context.Context, folded directory.Document, hash string) (bool, error) {
+	text, err := json.Marshal(folded)
+	if err != nil {
+		return false, err
+	}
+	sum := sha256.Sum256(text)
+	says := base64.RawURLEncoding.EncodeToString(sum[:]) // as storage.Revision.Hash
+	for before := int64(0); ; {
+		page, err := b.DB.Revisions(ctx, before, lookBack)
+		if err != nil || len(page) == 0 {
+			return false, err
+		}
+		for _, r := range page {
+			if r.Hash == says {
+				return true, nil
+			}
+			if last, isFile := fileOf(r.Source); isFile {
+				return last == hash, nil
+			}
+		}
+		before = page[len(page)-1].Number
+	}
+}
+
+const lookBack = 200 // revisions at once
+
 // differs says that the file is not what this house runs.
-func (b *Book) differs(base *Active, doc directory.Document, taken bool) {
-	doc = ownSecrets(doc)
-	doc.FoldSecrets(b.DB.Fingerprint, func(string, string) bool { return true })
-	n := len(directory.Diff(base.Document, doc))
+func (b *Book) differs(base *Active, folded directory.Document, taken bool) {
+	n := len(directory.Diff(base.Document, folded))
 	switch {
 	case n == 0:
 	case taken:
-		b.Logger.Info("the directory was changed since this settings file was applied; the change stays", "revision", base.Number, "source", base.Source, "differences", n)
+		b.Logger.Info("the directory was changed since this settings file was applied; the change stays, and handstamp apply takes it back", "revision", base.Number, "source", base.Source, "differences", n)
 	default:
 		b.Logger.Warn("the settings file says another directory than the active one, which stays; handstamp plan shows the difference, handstamp apply makes the file the active one",
 			"revision", base.Number, "source", base.Source, "differences", n)
