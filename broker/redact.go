@@ -1,6 +1,7 @@
 package broker
 
 import (
+	"bytes"
 	"maps"
 	"slices"
 	"strings"
@@ -127,6 +128,11 @@ func secretName(name string) bool {
 		}
 	}
 	return name == "code"
+}
+
+// repeated tells whether a secret is in a text, or something that looks like one.
+func (h hide) repeated(text []byte) bool {
+	return bytes.Contains(text, []byte("eyJ")) || slices.ContainsFunc(h, func(secret string) bool { return len(secret) > 8 && bytes.Contains(text, []byte(secret)) })
 }
 
 // clean takes secrets out of words.

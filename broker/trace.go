@@ -216,6 +216,9 @@ func (t *trace) explain(l *storage.Login) {
 		l.Rule = d.Trace[i].Rule
 	}
 	l.Trace = told(d.Trace)
+	if hide(t.secrets).repeated(l.Trace) {
+		l.Trace = nil // a rule looked at a secret of this sign-in: better no reasons
+	}
 }
 
 // mostTold bounds what one login keeps of the rules' reasons.

@@ -124,6 +124,7 @@ func TestO02_ANewSealedValueOpensOnlyInItsOwnPlace(t *testing.T) {
 		}{
 			{"a held secret", "directory_secrets", "secret", "fingerprint", one, two, func() error { return errOf(b.HeldSecret(t.Context(), "provider:corp", one)) }},
 			{"claims of a login", "logins", "claims", "reference", "REF1", "REF2", func() error { return errOf(b.Login(t.Context(), "REF1")) }},
+			{"reasons of a login", "logins", "trace", "reference", "REF1", "REF2", func() error { return errOf(b.Login(t.Context(), "REF1")) }},
 			{"claims of recent logins", "logins", "claims", "reference", "REF1", "REF2", func() error { return errOf(b.RecentLogins(t.Context(), 9)) }},
 		} {
 			var own, other string

@@ -256,8 +256,8 @@ func TestO03_AWrongSealingKeyRefusesToStartAndTouchesNothing(t *testing.T) {
 		}
 		n, err := b.Reseal(t.Context(), actor)
 		b.must(err)
-		if n != 7 { // identity, grant, family and signing key of before, a held secret, a login's claims, the book's own key
-			t.Errorf("%d values sealed anew, want 7", n)
+		if n != 8 { // identity, grant, family and signing key of before, a held secret, a login's claims and reasons, the book's own key
+			t.Errorf("%d values sealed anew, want 8", n)
 		}
 		if n, err := b.Reseal(t.Context(), actor); n != 0 || err != nil {
 			t.Errorf("again: %d, %v", n, err)

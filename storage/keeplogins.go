@@ -115,8 +115,17 @@ func (d *DB) packLogin(l *Login) (k keptLogin, err error) {
 		key: countKey{hourOf(l.At), text(l.Provider), text(l.ClientID), text(l.Outcome)}}
 	k.row = []any{reference, at, k.took, k.key.client, k.key.provider, l.ProviderID, l.UserID, l.UserSubject, text(l.Person), text(l.Subject), k.key.outcome,
 		text(l.Code), text(l.Cause), text(l.Rule), l.Revision, l.Snapshot, l.IP, text(l.Device), texts(l.Asked), texts(l.Scopes), texts(l.Roles), sealed,
-		jsonText(l.Steps), jsonText(l.Trace)}
+		jsonText(l.Steps), d.sealTrace(reference, l.Trace)}
 	return k, nil
+}
+
+// sealTrace seals the reasons of rules: they repeat what upstream said.
+func (d *DB) sealTrace(reference string, trace []byte) string {
+	text := jsonText(trace)
+	if text == "" {
+		return ""
+	}
+	return d.sealer.sealColumn("logins", reference, "trace", []byte(text))
 }
 
 // jsonText is how JSON from elsewhere is kept: as it is, or not at all.

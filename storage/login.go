@@ -80,8 +80,11 @@ func (d *DB) wholeLogins(ctx context.Context, query string, args ...any) ([]Logi
 	var out []Login
 	err := each(ctx, d.engine.reader(), func(row scanner) error {
 		var l Login
-		var sealed string
-		err := row.Scan(append(l.fields(), &sealed, &l.Steps, &l.Trace)...)
+		var sealed, trace string
+		err := row.Scan(append(l.fields(), &sealed, &l.Steps, &trace)...)
+		if err == nil && trace != "" {
+			l.Trace, err = d.sealer.openColumn("logins", l.Reference, "trace", trace)
+		}
 		if err == nil && sealed != "" {
 			l.Claims, err = d.openClaims("logins", l.Reference, sealed)
 		}

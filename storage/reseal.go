@@ -18,6 +18,7 @@ var sealedColumns = []struct{ table, column, key, where string }{
 	{"book_keys", "secret", `name`, `name = $1`},
 	{"directory_secrets", "secret", `fingerprint`, `fingerprint = $1`},
 	{"logins", "claims", `reference`, `reference = $1`},
+	{"logins", "trace", `reference`, `reference = $1`}, // the reasons of rules repeat claims
 	{"link_offers", "claims", `hash`, `hash = $1`},
 }
 

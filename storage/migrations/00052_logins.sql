@@ -28,7 +28,7 @@ CREATE TABLE logins (
     roles        TEXT   NOT NULL,
     claims       TEXT   NOT NULL, -- sealed, or '' where upstream said nothing
     steps        TEXT   NOT NULL,
-    trace        TEXT   NOT NULL
+    trace        TEXT   NOT NULL -- sealed, or '' where no rule spoke
 );
 CREATE INDEX logins_at ON logins (at);
 CREATE INDEX logins_user_id ON logins (user_id, at);
