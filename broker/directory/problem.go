@@ -9,7 +9,10 @@ import (
 	"github.com/handstamp/handstamp/broker/mapping"
 )
 
-const maxList = 1000
+const (
+	maxList = 1000
+	maxText = 120 // bytes of what people read
+)
 
 // Problem is one fault of a Document: where it is, what is wrong and what would
 // likely be right. It never contains a secret.
@@ -105,6 +108,9 @@ func names[V any](defined map[string]V) []string {
 
 // nearest finds the one word that a typing slip away was meant.
 func nearest(got string, words []string) string {
+	if len(got) > 2*maxText {
+		return "" // no slip of the keyboard, and long to compare
+	}
 	best, limit := "", 1+len(got)/4
 	for _, w := range words {
 		if d := mapping.Distance(strings.ToLower(got), strings.ToLower(w)); d <= limit {

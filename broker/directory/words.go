@@ -82,7 +82,7 @@ func validSlug(s, more string) bool {
 
 // text checks words that a person will read.
 func (r report) text(key, value string) {
-	if len(value) > 120 || !oauth.CleanText(value) {
+	if len(value) > maxText || !oauth.CleanText(value) {
 		r.at(key).say(key+" must be at most 120 bytes of readable text", "leave out control characters and marks that turn the reading direction")
 	}
 }
