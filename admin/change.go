@@ -178,7 +178,7 @@ func (s *Server) plan(c *call) error {
 		d.doc = *in.Document
 	}
 	for i, e := range in.Edits {
-		if err := d.edit(e); err != nil {
+		if err := d.edit(s, e); err != nil {
 			var r *refusal
 			if errors.As(err, &r) && r.Detail != "" {
 				r.Detail = "edits[" + strconv.Itoa(i) + "]: " + r.Detail
@@ -193,7 +193,7 @@ func (s *Server) plan(c *call) error {
 }
 
 // edit makes one change of a plan's.
-func (d *draft) edit(e api.Edit) error {
+func (d *draft) edit(s *Server, e api.Edit) error {
 	given := 0
 	for _, is := range []bool{e.Provider != nil, e.Client != nil, e.Resource != nil, e.Rule != nil} {
 		if is {
@@ -210,6 +210,9 @@ func (d *draft) edit(e api.Edit) error {
 	case e.Kind == directory.KindProvider && (e.Op == "delete" || e.Provider != nil):
 		return d.setProvider(e.ID, e.Provider)
 	case e.Kind == directory.KindClient && (e.Op == "delete" || e.Client != nil):
+		if e.ID == "" && needsSecret(e.Client) {
+			s.draw(d, e.Client)
+		}
 		return d.setClient(e.ID, e.Client)
 	case e.Kind == directory.KindResource && (e.Op == "delete" || e.Resource != nil):
 		return d.setResource(e.ID, e.Resource)

@@ -189,6 +189,10 @@ func TestAPlanTellsWhatWouldHappenAndChangesNothing(t *testing.T) {
 	if k.book.Current().Number != 1 {
 		t.Error("a plan made a revision")
 	}
+	// A new client's secret is drawn when it is made, so a plan does not miss it.
+	if fresh := ok[*api.Plan](t)(c.Plan(ctx, api.PlanRequest{Edits: []api.Edit{{Op: "put", Kind: directory.KindClient, Client: &directory.Client{ID: "new", RedirectURIs: []string{"https://new.example/cb"}}}}})); len(fresh.Problems) != 0 || len(fresh.Changes) != 1 {
+		t.Errorf("%+v", fresh)
+	}
 	// Who may not see logins is not told of people.
 	if blind := ok[*api.Plan](t)(k.goClient(k.machine("reader", directory.ReadDirectory)).Plan(ctx, api.PlanRequest{Edits: []api.Edit{{Op: "delete", Kind: directory.KindRule, ID: "editors write"}}})); len(blind.Effects) != 0 || blind.Affected != 1 {
 		t.Errorf("%+v", blind)

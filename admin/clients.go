@@ -55,11 +55,16 @@ func (s *Server) addClient(c *call) error {
 	}
 	return c.edit(func(d *draft) error {
 		d.created = "/clients/" + url.PathEscape(in.ID)
-		if !in.Public && len(in.SecretSources) == 0 && in.JWKS == "" && in.JWKSURI == "" && in.AuthMethod != directory.AuthNone {
+		if needsSecret(in) {
 			s.draw(d, in)
 		}
 		return d.setClient("", in)
 	})
+}
+
+// needsSecret tells whether a client could not prove who it is as it stands.
+func needsSecret(cl *directory.Client) bool {
+	return !cl.Public && len(cl.SecretSources) == 0 && cl.JWKS == "" && cl.JWKSURI == "" && cl.AuthMethod != directory.AuthNone
 }
 
 func (s *Server) putClient(c *call) error {

@@ -6,7 +6,9 @@ import (
 	"go/ast"
 	"go/parser"
 	"go/token"
+	"maps"
 	"path"
+	"path/filepath"
 	"reflect"
 	"regexp"
 	"slices"
@@ -46,28 +48,34 @@ func newSchemas(t testing.TB) *schemas {
 
 // read takes the comments of a package's types.
 func (s *schemas) read(dir string) {
-	packages, err := parser.ParseDir(token.NewFileSet(), dir, nil, parser.ParseComments)
-	if err != nil {
-		s.t.Fatal(err)
+	files, err := filepath.Glob(filepath.Join(dir, "*.go"))
+	if err != nil || len(files) == 0 {
+		s.t.Fatalf("%s: %v", dir, err)
 	}
-	for _, p := range packages {
-		for _, f := range p.Files {
-			for _, d := range f.Decls {
-				gen, ok := d.(*ast.GenDecl)
-				if !ok || gen.Tok != token.TYPE {
-					continue
-				}
-				for _, spec := range gen.Specs {
-					one := spec.(*ast.TypeSpec)
-					s.comments[p.Name+"."+one.Name.Name] = words(gen.Doc)
-					if st, is := one.Type.(*ast.StructType); is {
-						for _, field := range st.Fields.List {
-							for _, name := range field.Names {
-								s.comments[p.Name+"."+one.Name.Name+"."+name.Name] = words(field.Comment)
-							}
-						}
-					}
-				}
+	for _, file := range files {
+		f, err := parser.ParseFile(token.NewFileSet(), file, nil, parser.ParseComments)
+		if err != nil {
+			s.t.Fatal(err)
+		}
+		for _, d := range f.Decls {
+			if gen, is := d.(*ast.GenDecl); is && gen.Tok == token.TYPE {
+				s.readTypes(f.Name.Name, gen)
+			}
+		}
+	}
+}
+
+func (s *schemas) readTypes(pkg string, gen *ast.GenDecl) {
+	for _, spec := range gen.Specs {
+		one := spec.(*ast.TypeSpec)
+		s.comments[pkg+"."+one.Name.Name] = words(gen.Doc)
+		st, is := one.Type.(*ast.StructType)
+		if !is {
+			continue
+		}
+		for _, field := range st.Fields.List {
+			for _, name := range field.Names {
+				s.comments[pkg+"."+one.Name.Name+"."+name.Name] = words(field.Comment)
 			}
 		}
 	}
@@ -121,11 +129,9 @@ func (s *schemas) named(t reflect.Type) string {
 		return name
 	}
 	name := nameOfType(t)
-	for other, taken := range s.names {
-		if taken == name {
-			name = strings.ToUpper(path.Base(t.PkgPath())[:1]) + path.Base(t.PkgPath())[1:] + name
-			_ = other
-		}
+	if slices.Contains(slices.Collect(maps.Values(s.names)), name) { // two packages have a type of this name
+		pkg := path.Base(t.PkgPath())
+		name = strings.ToUpper(pkg[:1]) + pkg[1:] + name
 	}
 	s.names[t] = name
 	var properties table
