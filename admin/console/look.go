@@ -11,6 +11,7 @@ import (
 	"net/http"
 	"strconv"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/handstamp/handstamp/admin/api"
@@ -22,7 +23,7 @@ var files embed.FS
 // look is how pages look: templates and the files that they load, each named by its
 // content, so that browsers may keep it for ever.
 type look struct {
-	templates map[string]*template.Template
+	templates map[string]func() (*template.Template, error) // each made when it is first shown: all at once they take seven megabytes
 	assets    map[string]asset
 	urls      map[string]string // "console.css" → "/assets/….css"
 }
@@ -35,7 +36,7 @@ type asset struct {
 var kinds = map[string]string{".css": "text/css; charset=utf-8", ".js": "text/javascript; charset=utf-8", ".svg": "image/svg+xml"}
 
 func newLook() (*look, error) {
-	l := &look{templates: map[string]*template.Template{}, assets: map[string]asset{}, urls: map[string]string{}}
+	l := &look{templates: map[string]func() (*template.Template, error){}, assets: map[string]asset{}, urls: map[string]string{}}
 	for ext, kind := range kinds {
 		names, err := fs.Glob(files, "assets/*"+ext)
 		if err != nil {
@@ -64,14 +65,16 @@ func newLook() (*look, error) {
 	}
 	for _, path := range names {
 		name := strings.TrimSuffix(strings.TrimPrefix(path, "templates/"), ".html")
-		t, err := base.Clone()
-		if err == nil {
-			t, err = t.ParseFS(files, path)
-		}
-		if err != nil {
-			return nil, fmt.Errorf("parse page %s: %w", name, err)
-		}
-		l.templates[name] = t
+		l.templates[name] = sync.OnceValues(func() (*template.Template, error) {
+			t, err := base.Clone()
+			if err == nil {
+				t, err = t.ParseFS(files, path)
+			}
+			if err != nil {
+				return nil, fmt.Errorf("parse page %s: %w", name, err)
+			}
+			return t, nil
+		})
 	}
 	return l, nil
 }
@@ -166,9 +169,13 @@ func (v *visit) showAs(status int, name, title string, data any) error {
 		f.Nav = v.nav()
 		f.Note = words(v.c.jar.takeFlash(v.w, v.r), 400)
 	}
-	t := v.c.look.templates[name]
-	if t == nil {
+	parsed := v.c.look.templates[name]
+	if parsed == nil {
 		return fmt.Errorf("there is no page %q", name)
+	}
+	t, err := parsed()
+	if err != nil {
+		return err
 	}
 	var body bytes.Buffer
 	if err := t.ExecuteTemplate(&body, "layout", f); err != nil {
@@ -177,7 +184,7 @@ func (v *visit) showAs(status int, name, title string, data any) error {
 	v.w.Header().Set("Content-Type", "text/html; charset=utf-8")
 	v.w.Header().Set("Content-Length", strconv.Itoa(body.Len()))
 	v.w.WriteHeader(status)
-	_, err := v.w.Write(body.Bytes())
+	_, err = v.w.Write(body.Bytes())
 	if err != nil {
 		v.cause = err // the browser went away
 	}

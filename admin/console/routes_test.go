@@ -26,3 +26,19 @@ func TestEveryRouteHasItsOwnPlaceAndSaysWhoMayUseIt(t *testing.T) {
 		seen[r.pattern] = true
 	}
 }
+
+// Templates are parsed when they are first shown; here all of them are.
+func TestEveryTemplateIsWhole(t *testing.T) {
+	l, err := newLook()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, parsed := range l.templates {
+		if _, err := parsed(); err != nil {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+	if len(l.templates) < 30 {
+		t.Errorf("%d templates", len(l.templates))
+	}
+}
