@@ -125,24 +125,15 @@ func (s *Server) person(ctx context.Context, t *guard.Token) (*caller, error) {
 	if who.role == "" {
 		return nil, stale("the person is no administrator (any more)")
 	}
-	live, err := s.signedIn(ctx, who.userID, t.SessionID)
+	stands, err := s.db.SessionStands(ctx, who.userID, t.SessionID)
 	if err != nil {
 		return nil, err
 	}
-	if !live {
+	if !stands {
 		return nil, stale("the person has signed out")
 	}
 	who.scopes = both(t.Scopes, directory.AdminScopes(who.role))
 	return who, nil
-}
-
-// signedIn tells whether a person's session still stands.
-func (s *Server) signedIn(ctx context.Context, userID, sid string) (bool, error) {
-	sessions, err := s.db.SessionsOf(ctx, userID)
-	if err != nil {
-		return false, err
-	}
-	return slices.ContainsFunc(sessions, func(one storage.Session) bool { return one.SID == sid }), nil
 }
 
 // machine is a client that acts for itself. What it may do is what the token says and

@@ -238,7 +238,7 @@ func (k *kit) signIn(slug, subject string, claims map[string]any) *storage.Sessi
 	now := k.clock.now()
 	s, err := k.db.SignIn(k.t.Context(), storage.Actor{Kind: "person"}, storage.SignIn{StateHash: []byte(oauth.NewSecret()), StateExpires: now.Add(time.Minute),
 		ProviderID: bound[slug].ID, Issuer: bound[slug].Issuer, Subject: subject, Claims: all, Create: true, NewSubject: oauth.NewSecret()[:26], Name: subject, Email: subject + "@corp.example",
-		Session: storage.NewSession{IDHash: []byte(oauth.NewSecret()), SID: oauth.NewSecret(), AuthTime: now, Idle: 12 * time.Hour, ExpiresAt: now.Add(12 * time.Hour)}})
+		Session: storage.NewSession{IDHash: []byte(oauth.NewSecret()), SID: oauth.NewSecret(), AuthTime: now, Idle: 30 * time.Minute, ExpiresAt: now.Add(12 * time.Hour)}})
 	if err != nil {
 		k.t.Fatal(err)
 	}

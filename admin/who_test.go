@@ -192,6 +192,22 @@ func TestA02_WhatWasTakenAwayEndsWithTheNextCall(t *testing.T) {
 	must(t, k.do("GET", "/me", robot, ""), http.StatusUnauthorized)
 }
 
+// Who works at the console all day is not thrown out because their browser asked for no
+// other app meanwhile; at the session's end they are.
+func TestAPersonIsLetInAsLongAsTheirSessionStands(t *testing.T) {
+	k := newKit(t)
+	token := k.admin(storage.RoleViewer)
+	k.clock.advance(3 * time.Hour)
+	claims := k.read(token, 4*time.Hour)
+	fresh := k.mint(tokens.Granted{Subject: claims.Subject, ClientID: claims.ClientID, Audience: claims.Audience, Scopes: claims.Scopes, AuthTime: claims.AuthTime, SessionID: claims.SessionID})
+	must(t, k.do("GET", "/me", fresh, ""), http.StatusOK)
+	k.clock.advance(9*time.Hour + time.Minute)
+	late := k.mint(tokens.Granted{Subject: claims.Subject, ClientID: claims.ClientID, Audience: claims.Audience, Scopes: claims.Scopes, AuthTime: claims.AuthTime, SessionID: claims.SessionID})
+	must(t, k.do("GET", "/me", late, ""), http.StatusUnauthorized)
+	without := k.mint(tokens.Granted{Subject: claims.Subject, ClientID: claims.ClientID, Audience: claims.Audience, Scopes: claims.Scopes, AuthTime: claims.AuthTime})
+	must(t, k.do("GET", "/me", without, ""), http.StatusUnauthorized)
+}
+
 func TestARevokedMachineTokenIsRefused(t *testing.T) {
 	k := newKit(t)
 	token := k.robot()
@@ -275,11 +291,17 @@ func TestA12_SensitiveChangesNeedASignInOfTheLastMinutes(t *testing.T) {
 // remint gives a person's token anew, as a refresh does: the sign-in stays as old as it is.
 func (k *kit) remint(token string) string {
 	k.t.Helper()
-	c, err := (&tokens.Verifier{Issuer: issuer, Keys: k.ring, Now: k.clock.now, Leeway: 2 * time.Minute}).AccessForAnyAudience(k.t.Context(), token)
+	c := k.read(token, 2*time.Minute)
+	return k.mint(tokens.Granted{Subject: c.Subject, ClientID: c.ClientID, Audience: c.Audience, Scopes: c.Scopes, AuthTime: c.AuthTime, SessionID: c.SessionID})
+}
+
+func (k *kit) read(token string, leeway time.Duration) *tokens.Claims {
+	k.t.Helper()
+	c, err := (&tokens.Verifier{Issuer: issuer, Keys: k.ring, Now: k.clock.now, Leeway: leeway}).AccessForAnyAudience(k.t.Context(), token)
 	if err != nil {
 		k.t.Fatal(err)
 	}
-	return k.mint(tokens.Granted{Subject: c.Subject, ClientID: c.ClientID, Audience: c.Audience, Scopes: c.Scopes, AuthTime: c.AuthTime, SessionID: c.SessionID})
+	return c
 }
 
 // edit changes the directory from the shell.
