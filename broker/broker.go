@@ -9,6 +9,7 @@
 //	app ──▶ token, userinfo, revoke, logout       API ──▶ introspect
 //	app ◀── backchannel: a session ended          provider ──▶ backchannel: it ended there
 //	person ──▶ account, invitation                everyone ──▶ discovery, jwks, openapi, health
+//	console ─▶ test: try a provider               every login ─▶ Journal: how it went, and why
 //
 // Files are read in the order in which a login happens; this one lists every
 // route. What must never be forgotten (state, nonce, PKCE, browser binding,

@@ -26,11 +26,12 @@ func (b *Broker) signIn(c *gin.Context, v *visit, p *directory.Provider, tx *ses
 	if v.tests() {
 		return b.tested(c, v, p, tx, id)
 	}
+	t := rec(c).trace
 	who, err := b.recognise(c.Request.Context(), v, p, id)
 	if err != nil {
+		t.recognised(unknown(p, id), id.Subject)
 		return err
 	}
-	t := rec(c).trace
 	t.recognised(who, id.Subject)
 	t.step(b.now(), storage.StepRecognised, newWord[who.New])
 	if err := b.fresh(c, v, tx, id, who); err != nil {
@@ -83,6 +84,13 @@ func (b *Broker) signIn(c *gin.Context, v *visit, p *directory.Provider, tx *ses
 	}
 	b.issued(c, in.Grant, v)
 	return b.respondCode(c, v.request, code)
+}
+
+// unknown is somebody whom a provider knows and we do not.
+func unknown(p *directory.Provider, id *providers.Identity) *grant.Subject {
+	who := &grant.Subject{New: true, Provider: p, Claims: id.Claims}
+	who.Learn(id)
+	return who
 }
 
 // newWord is what a trace says of a person's first login.

@@ -15,7 +15,6 @@ import (
 	"github.com/gin-gonic/gin"
 
 	"github.com/handstamp/handstamp/broker/directory"
-	"github.com/handstamp/handstamp/broker/grant"
 	"github.com/handstamp/handstamp/broker/oauth"
 	"github.com/handstamp/handstamp/broker/session"
 	"github.com/handstamp/handstamp/providers"
@@ -124,10 +123,8 @@ func (v *visit) tests() bool { return v.request.Place == oauth.PlaceTest }
 
 // tested ends a test sign-in: the trace is kept before the browser goes back to read it.
 func (b *Broker) tested(c *gin.Context, v *visit, p *directory.Provider, tx *session.Transaction, id *providers.Identity) error {
-	who := &grant.Subject{New: true, Provider: p, Claims: id.Claims}
-	who.Learn(id)
 	t := rec(c).trace
-	t.recognised(who, id.Subject)
+	t.recognised(unknown(p, id), id.Subject)
 	t.step(b.now(), storage.StepRecognised, "")
 	b.ended(c, storage.LoginTest, "", nil)
 	return b.backFromTest(c, &tx.Request)

@@ -175,6 +175,9 @@ func TestEveryWayALoginCanEndIsInItsTrace(t *testing.T) {
 		if got.Outcome != row.outcome || got.Code != row.code || got.Cause == "" || !strings.Contains(got.Cause, row.cause) || got.Provider != "google" || got.ClientID != "web" {
 			t.Errorf("%s: %s %s %q", why, got.Outcome, got.Code, got.Cause)
 		}
+		if why == "sign-up is closed" && (got.Claims["email"] != alice || got.Person != alice || got.Subject == "") {
+			t.Errorf("%s: the trace does not say who came: %+v", why, got)
+		}
 		if steps := stepsOf(t, got); steps[len(steps)-1] != "refused" || steps[0] != "asked" {
 			t.Errorf("%s: steps %v", why, steps)
 		}
