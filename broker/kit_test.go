@@ -1,10 +1,12 @@
 package broker_test
 
 import (
+	"context"
 	"log/slog"
 	"net"
 	"net/http"
 	"net/http/httptest"
+	"os"
 	"path/filepath"
 	"strings"
 	"sync"
@@ -132,6 +134,9 @@ var (
 func newKit(t testing.TB, changes ...func(*directory.Document)) *kit {
 	t.Helper()
 	file := filepath.Join(t.TempDir(), "book.db")
+	if err := os.WriteFile(file, emptyBook(), 0o600); err != nil {
+		t.Fatal(err)
+	}
 	k := newKitOn(t, "sqlite:"+file, changes...)
 	k.dbFile = file
 	return k
@@ -222,6 +227,33 @@ func (k *kit) open(t testing.TB) {
 		t.Fatal(err)
 	}
 }
+
+// emptyBook is a fresh database file: to bring its tables up to date takes longer than
+// most tests.
+var emptyBook = sync.OnceValue(func() []byte {
+	dir, err := os.MkdirTemp("", "handstamp-book")
+	if err != nil {
+		panic(err)
+	}
+	defer os.RemoveAll(dir)
+	file := filepath.Join(dir, "book.db")
+	sealer, err := storage.NewSealer([]byte("an-example-of-a-32-byte-long-key"))
+	if err != nil {
+		panic(err)
+	}
+	db, err := storage.Open(context.Background(), storage.Options{URL: "sqlite:" + file, Sealer: sealer})
+	if err != nil {
+		panic(err)
+	}
+	if err := db.Close(); err != nil {
+		panic(err)
+	}
+	raw, err := os.ReadFile(file)
+	if err != nil {
+		panic(err)
+	}
+	return raw
+})
 
 // testKeys are made once: an RSA key costs a tenth of a second.
 var testKeys = sync.OnceValue(func() []*tokens.Key {
