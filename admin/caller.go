@@ -3,6 +3,7 @@ package admin
 import (
 	"cmp"
 	"context"
+	"errors"
 	"net/http"
 	"slices"
 	"strings"
@@ -74,7 +75,7 @@ func (s *Server) admit(c *call) error {
 	}
 	var err error
 	if c.who, err = s.caller(c); err != nil {
-		return err
+		return unknownCaller(err)
 	}
 	c.rec.who = c.who
 	if c.route.need != anybody && !c.who.has(c.route.need) {
@@ -86,6 +87,18 @@ func (s *Server) admit(c *call) error {
 		return c.mustBeFresh()
 	}
 	return nil
+}
+
+// unknownCaller answers where it could not be found out who calls: nobody is let in, and
+// a good token is not called a bad one.
+func unknownCaller(err error) error {
+	var refused *refusal
+	if errors.As(err, &refused) {
+		return err
+	}
+	refused = problem(http.StatusServiceUnavailable, api.Unavailable, "try again in a moment")
+	refused.cause = err
+	return refused
 }
 
 func (s *Server) caller(c *call) (*caller, error) {
