@@ -150,8 +150,11 @@ func (c *call) tellPlan(d *draft, plan *revision.Plan, err error) error {
 
 // told is a plan as this caller may see it: who people are is for who may see logins.
 func (c *call) told(d *draft, p *revision.Plan) *api.Plan {
-	out := &api.Plan{Base: p.Base, Changes: p.Changes, Effects: p.Effects, Replayed: p.Replayed, Affected: p.Affected,
+	out := &api.Plan{Base: p.Base, Changes: p.Changes, Effects: p.Effects, Gains: p.Gains, Replayed: p.Replayed, Affected: p.Affected,
 		Warnings: d.near(tellFaults(p.Warnings)), Problems: d.near(tellFaults(p.Problems)), LocksOut: p.LocksOut, NeedsOwner: p.NeedsOwner, Sensitive: p.Sensitive}
+	if out.Gains == nil {
+		out.Gains = []policy.Gain{}
+	}
 	if out.Changes == nil {
 		out.Changes = []directory.Change{}
 	}

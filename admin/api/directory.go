@@ -25,6 +25,7 @@ type Plan struct {
 	Base       int64              `json:"base"`
 	Changes    []directory.Change `json:"changes"`
 	Effects    []policy.Effect    `json:"effects"`  // on people who signed in lately, at most 200; empty for who may not see logins
+	Gains      []policy.Gain      `json:"gains"`    // roles and scopes that it newly gives, by rule: what policy tests have to expect
 	Replayed   int                `json:"replayed"` // logins that were looked at
 	Affected   int                `json:"affected"` // of them
 	Warnings   []Fault            `json:"warnings,omitempty"`

@@ -169,6 +169,7 @@ func (b *Book) foresee(ctx context.Context, p *proposal) error {
 	} else if err := b.replay(ctx, p); err != nil {
 		return err
 	}
+	p.plan.Gains = policy.Gains(p.base.Document, p.document, p.plan.Effects)
 	return b.owners(ctx, p)
 }
 

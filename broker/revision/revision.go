@@ -99,6 +99,7 @@ type Plan struct {
 	Number   int64               `json:"number,omitzero"` // of the revision that Apply made
 	Changes  []directory.Change  `json:"changes"`
 	Effects  []policy.Effect     `json:"effects"`  // on people who signed in lately
+	Gains    []policy.Gain       `json:"gains"`    // roles and scopes that it newly gives, by rule: what tests have to expect
 	Replayed int                 `json:"replayed"` // logins that were looked at
 	Affected int                 `json:"affected"` // people among them for whom something changes
 	Warnings []directory.Problem `json:"warnings,omitzero"`
