@@ -52,7 +52,8 @@ type upstream struct {
 	goodbyes chan struct{} // likewise, for logout tokens
 
 	discovery kept[*metadata]
-	drifted   atomic.Bool // the last document that came could not be trusted
+	mapped    atomic.Pointer[[]string] // instead of Settings.MappedClaims, see MapClaims
+	drifted   atomic.Bool              // the last document that came could not be trusted
 	keys      keySet
 
 	mu     sync.Mutex

@@ -133,6 +133,13 @@ type Prober interface {
 	Probe(ctx context.Context) error
 }
 
+// ClaimMapper is a provider that can be told, while it works, which claims rules and apps
+// need by now (Settings.MappedClaims): a new rule costs it nothing that it knows of its
+// upstream.
+type ClaimMapper interface {
+	MapClaims(names []string)
+}
+
 // Reporter is a provider that knows whether its upstream is alive. Health
 // answers from memory at once.
 type Reporter interface {

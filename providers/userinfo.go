@@ -44,12 +44,22 @@ func (u *upstream) completeClaims(ctx context.Context, m *metadata, t *idToken, 
 	if sub, _ := info["sub"].(string); sub != t.subject {
 		return nil, broken("userinfo speaks of another person than the ID token")
 	}
-	return mergeClaims(t.claims, info, u.settings.MappedClaims), nil
+	return mergeClaims(t.claims, info, u.mappedClaims()), nil
+}
+
+// MapClaims implements ClaimMapper.
+func (u *upstream) MapClaims(names []string) { u.mapped.Store(&names) }
+
+func (u *upstream) mappedClaims() []string {
+	if names := u.mapped.Load(); names != nil {
+		return *names
+	}
+	return u.settings.MappedClaims
 }
 
 // missesClaim tells whether asking userinfo could bring something that is needed.
 func (u *upstream) missesClaim(claims map[string]any) bool {
-	wanted := slices.Clone(u.settings.MappedClaims)
+	wanted := slices.Clone(u.mappedClaims())
 	if slices.Contains(u.settings.Scopes, "email") {
 		wanted = append(wanted, "email")
 	}

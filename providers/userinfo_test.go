@@ -287,3 +287,23 @@ func TestTheRegistryKnowsItsKinds(t *testing.T) {
 		t.Errorf("out of order: %v", names)
 	}
 }
+
+// A rule that is new asks for a claim that was not needed when the provider was made.
+func TestAProviderLearnsWhichClaimsAreNeededByNow(t *testing.T) {
+	e := newEvil(t)
+	e.claims = func(c map[string]any) { delete(c, "department"); c["name"], c["email"] = "A", "a@corp.example" }
+	e.userinfo = func(c map[string]any) { c["department"] = "eng" }
+	p := e.provider("oidc", func(s *Settings) { s.UserInfo = "auto" })
+	for _, row := range []struct {
+		mapped []string
+		want   any
+	}{{nil, nil}, {[]string{"department"}, "eng"}, {[]string{}, nil}} {
+		if row.mapped != nil {
+			ClaimMapper(p).MapClaims(row.mapped)
+		}
+		id, err := e.login(p)
+		if err != nil || id.Claims["department"] != row.want {
+			t.Errorf("mapped %q: %v, %v", row.mapped, id, err)
+		}
+	}
+}

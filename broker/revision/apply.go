@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"reflect"
+	"slices"
 
 	"github.com/handstamp/handstamp/broker/directory"
 	"github.com/handstamp/handstamp/providers"
@@ -98,8 +99,15 @@ func short(s string) string {
 // made is a provider of this node and everything that it was made from.
 type made struct {
 	settings providers.Settings
+	claims   []string // that are needed of it
 	private  bool
 	provider providers.Provider
+}
+
+// fits tells whether the provider can go on as another one, told which claims that needs.
+func (m made) fits(other made) bool {
+	_, learns := m.provider.(providers.ClaimMapper)
+	return m.private == other.private && reflect.DeepEqual(m.settings, other.settings) && (learns || slices.Equal(m.claims, other.claims))
 }
 
 // furnish makes the providers of a directory. One whose settings are the same as before
@@ -111,14 +119,12 @@ func (b *Book) furnish(ctx context.Context, next *Active) error {
 	}
 	next.Upstreams, next.made = map[string]providers.Provider{}, map[string]made{}
 	for _, p := range next.Snapshot.Providers() {
-		claims := next.Snapshot.ClaimNames(p.Slug)
-		one := made{settings: p.Settings(), private: p.AllowPrivateNetwork}
-		one.settings.MappedClaims = claims
-		if was, ok := former[p.Slug]; ok && was.private == one.private && reflect.DeepEqual(was.settings, one.settings) {
+		one := made{settings: p.Settings(), claims: next.Snapshot.ClaimNames(p.Slug), private: p.AllowPrivateNetwork}
+		if was, ok := former[p.Slug]; ok && was.fits(one) {
 			one.provider = was.provider
 		} else {
 			var err error
-			if one.provider, err = b.Upstream(ctx, p, claims); err != nil {
+			if one.provider, err = b.Upstream(ctx, p, one.claims); err != nil {
 				return fmt.Errorf("provider %s: %w", p.Slug, err)
 			}
 		}
@@ -133,6 +139,11 @@ func (b *Book) adopt(next *Active) error {
 		if err := b.Use(next); err != nil {
 			b.cannot(next.Number, err)
 			return fmt.Errorf("revision %d is active, and this node cannot run it: %w", next.Number, err)
+		}
+	}
+	for _, m := range next.made {
+		if learns, ok := m.provider.(providers.ClaimMapper); ok {
+			learns.MapClaims(m.claims)
 		}
 	}
 	b.active.Store(next)

@@ -8,6 +8,7 @@ import (
 	"testing"
 
 	"github.com/handstamp/handstamp/broker/directory"
+	"github.com/handstamp/handstamp/broker/mapping"
 	"github.com/handstamp/handstamp/broker/revision"
 	"github.com/handstamp/handstamp/storage"
 	"github.com/handstamp/handstamp/storage/storagetest"
@@ -194,6 +195,13 @@ func TestOnlyTheProviderThatChangedIsBuiltAnew(t *testing.T) {
 		}))
 		if len(n.built) != 1 || n.built[0] != "other" || n.Current().Upstreams["corp"] != before["corp"] || n.Current().Upstreams["other"] == before["other"] {
 			t.Errorf("built %v", n.built)
+		}
+		n.built, before = nil, n.Current().Upstreams
+		n.apply(t, n.edit(func(d *directory.Document) {
+			d.Rules = append(d.Rules, mapping.Rule{Name: "engineers", When: "claims.department == 'eng'", Roles: []string{"editor"}})
+		}))
+		if len(n.built) != 0 || n.Current().Upstreams["corp"] != before["corp"] {
+			t.Errorf("for a rule over a new claim were built %v", n.built)
 		}
 	})
 }
