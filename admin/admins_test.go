@@ -282,3 +282,32 @@ func TestAnEditorCannotBecomeAnOwnerByAnOwnersPassword(t *testing.T) {
 		}
 	}
 }
+
+// The role belongs to the identity that signed in, not to whoever it belongs to.
+func TestASecondIdentityOfAnOwnerIsNoOwner(t *testing.T) {
+	k := newKit(t)
+	owner := k.signIn("corp", "alice", nil)
+	must(t, k.shell("PUT", "/admins/corp/"+api.Key("alice"), `{"role":"owner"}`), http.StatusOK)
+	bound, err := k.db.BoundProviders(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	hash := []byte(oauth.NewSecret())
+	if err := k.db.OfferLink(t.Context(), storage.Actor{Kind: "person"}, storage.LinkOffer{Hash: hash, StateHash: []byte(oauth.NewSecret()), UserID: owner.UserID, SID: owner.SID,
+		ProviderID: bound["google"].ID, Issuer: bound["google"].Issuer, Subject: "alice at home", Claims: map[string]any{"sub": "alice at home"}, ExpiresAt: k.clock.now().Add(time.Minute)}); err != nil {
+		t.Fatal(err)
+	}
+	if err := k.db.AcceptLink(t.Context(), storage.Actor{Kind: "person"}, hash, owner.UserID, owner.SID); err != nil {
+		t.Fatal(err)
+	}
+	home := k.signIn("google", "alice at home", nil)
+	if home.UserID != owner.UserID {
+		t.Fatal("the second identity is somebody else")
+	}
+	must(t, k.do("GET", "/admins", k.consoleToken(owner, storage.RoleOwner), ""), http.StatusOK)
+	must(t, k.do("GET", "/admins", k.consoleToken(home, storage.RoleOwner), ""), http.StatusUnauthorized)
+	must(t, k.shell("PUT", "/admins/google/"+api.Key("alice at home"), `{"role":"viewer"}`), http.StatusOK)
+	if me := into[api.Me](t, must(t, k.do("GET", "/me", k.consoleToken(home, storage.RoleOwner), ""), http.StatusOK)); me.Role != storage.RoleViewer || len(me.Scopes) != len(directory.AdminScopes(storage.RoleViewer)) {
+		t.Errorf("%+v", me)
+	}
+}

@@ -1,7 +1,6 @@
 package admin
 
 import (
-	"cmp"
 	"context"
 	"errors"
 	"net/http"
@@ -119,31 +118,32 @@ func (s *Server) caller(c *call) (*caller, error) {
 }
 
 // person is an administrator who signed in at the console's client. What they may do is
-// what the token says and their role still gives.
+// what the token says and what the role of the identity that they signed in by still
+// gives: a second identity of the same person may prove less.
 func (s *Server) person(ctx context.Context, t *guard.Token) (*caller, error) {
 	if t.ClientID != directory.AdminClient {
 		return nil, stale("the token is of another app")
 	}
-	admins, err := s.db.Admins(ctx)
+	u, err := s.db.UserBySubject(ctx, t.Subject)
+	if errors.Is(err, storage.ErrNotFound) {
+		return nil, stale("the person is gone")
+	}
 	if err != nil {
 		return nil, err
 	}
-	who := &caller{kind: api.KindPerson, subject: t.Subject, clientID: t.ClientID, authTime: t.AuthTime}
-	for _, a := range admins { // owners come first
-		if a.UserSubject == t.Subject && !a.UserDisabled {
-			who.userID, who.name, who.email = a.UserID, a.Name, a.Email
-			who.role = cmp.Or(who.role, a.Role)
-		}
+	providerID, subject, err := s.db.StandingSession(ctx, u.ID, t.SessionID)
+	if errors.Is(err, storage.ErrNotFound) {
+		return nil, stale("the person has signed out")
+	}
+	if err != nil {
+		return nil, err
+	}
+	who := &caller{kind: api.KindPerson, userID: u.ID, subject: t.Subject, clientID: t.ClientID, name: u.Name, email: u.Email, authTime: t.AuthTime}
+	if who.role, err = s.db.AdminRole(ctx, providerID, subject); err != nil {
+		return nil, err
 	}
 	if who.role == "" {
 		return nil, stale("the person is no administrator (any more)")
-	}
-	stands, err := s.db.SessionStands(ctx, who.userID, t.SessionID)
-	if err != nil {
-		return nil, err
-	}
-	if !stands {
-		return nil, stale("the person has signed out")
 	}
 	who.scopes = both(t.Scopes, directory.AdminScopes(who.role))
 	return who, nil

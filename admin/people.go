@@ -34,9 +34,13 @@ func (s *Server) users(c *call) error {
 	if err != nil {
 		return err
 	}
+	admins, err := s.db.Admins(c.ctx())
+	if err != nil {
+		return err
+	}
 	page := api.Page[api.User]{Items: make([]api.User, len(people)), Next: c.nextBefore(next)}
 	for i := range people {
-		u, err := s.tellUser(c.ctx(), &people[i])
+		u, err := s.tellUserAmong(c.ctx(), &people[i], admins)
 		if err != nil {
 			return err
 		}
@@ -90,21 +94,39 @@ func (s *Server) showUser(c *call) error {
 
 // tellUser is a person with the ways in which they are known.
 func (s *Server) tellUser(ctx context.Context, u *storage.User) (*api.User, error) {
-	out := &api.User{Sub: u.Subject, Name: u.Name, Email: u.Email, EmailVerified: u.EmailVerified, Disabled: u.Disabled, CreatedAt: u.CreatedAt, Providers: []string{}}
-	identities, err := s.tellIdentities(ctx, u)
+	admins, err := s.db.Admins(ctx)
 	if err != nil {
 		return nil, err
 	}
-	for _, i := range identities {
-		if !slices.Contains(out.Providers, i.Provider) {
-			out.Providers = append(out.Providers, i.Provider)
+	return s.tellUserAmong(ctx, u, admins)
+}
+
+// tellUserAmong is tellUser where the administrators are at hand: for a page of people
+// they are read once.
+func (s *Server) tellUserAmong(ctx context.Context, u *storage.User, admins []storage.Admin) (*api.User, error) {
+	out := &api.User{Sub: u.Subject, Name: u.Name, Email: u.Email, EmailVerified: u.EmailVerified, Disabled: u.Disabled, CreatedAt: u.CreatedAt, Providers: []string{}}
+	identities, err := s.db.Identities(ctx, u.ID)
+	if err != nil {
+		return nil, err
+	}
+	for _, a := range admins {
+		if a.UserID == u.ID && rank(a.Role) > rank(out.Role) {
+			out.Role = a.Role
 		}
-		if rank(i.Role) > rank(out.Role) {
-			out.Role = i.Role
+	}
+	here := false // a password
+	for _, i := range identities {
+		slug, there := s.slugOf(i.ProviderID)
+		if !slices.Contains(out.Providers, slug) {
+			out.Providers = append(out.Providers, slug)
 		}
 		if i.ClaimsAt.After(out.LastSignIn) {
 			out.LastSignIn = i.ClaimsAt
 		}
+		here = here || !there || s.ownBook(slug)
+	}
+	if !here {
+		return out, nil
 	}
 	a, err := s.db.AccountOf(ctx, u.ID)
 	if errors.Is(err, storage.ErrNotFound) {
@@ -115,6 +137,16 @@ func (s *Server) tellUser(ctx context.Context, u *storage.User) (*api.User, erro
 	}
 	out.Account = tellAccount(a)
 	return out, nil
+}
+
+// ownBook tells whether people of a provider have their passwords here.
+func (s *Server) ownBook(slug string) bool {
+	p, ok := s.snapshot().Provider(slug)
+	if !ok {
+		return false
+	}
+	kind, _ := providers.Lookup(p.Kind)
+	return kind.OwnBook
 }
 
 // rank orders roles by what they may do.

@@ -260,3 +260,12 @@ func TestA04_A20_NoAnswerAboutAPersonHasASecretAndOnlyOwnersExport(t *testing.T)
 		t.Errorf("the export is not audited: %+v", row)
 	}
 }
+
+func TestTheStatusNamesVersionDatabaseAndClock(t *testing.T) {
+	k := newKit(t)
+	k.clock.advance(time.Hour)
+	st := into[api.Status](t, must(t, k.do("GET", "/status", k.admin(storage.RoleViewer), ""), http.StatusOK))
+	if st.Version != "test" || st.Storage != "sqlite" || st.Issuer != issuer || st.Revision != 1 || st.Now.Sub(*st.StartedAt) < time.Hour || len(st.Providers) != 3 || st.Counts.Clients != 4 {
+		t.Errorf("%+v", st)
+	}
+}

@@ -24,7 +24,7 @@ func (s *Server) me(c *call) error {
 func (s *Server) status(c *call) error {
 	now, state := s.book.Current(), s.book.State()
 	d := now.Document
-	out := api.Status{Issuer: s.issuer, Version: s.version, Now: s.now().UTC(), StartedAt: ptr(s.started), Revision: now.Number, AppliedAt: now.At.UTC(), Blind: state.Blind,
+	out := api.Status{Issuer: s.issuer, Version: s.version, Storage: s.db.Kind(), Now: s.now().UTC(), StartedAt: ptr(s.started), Revision: now.Number, AppliedAt: now.At.UTC(), Blind: state.Blind,
 		Newest: state.Newest, Cause: state.Cause,
 		Counts:    api.Counts{Providers: len(d.Providers), Clients: len(d.Clients), Resources: len(d.Resources), Rules: len(d.Rules)},
 		Providers: []api.ProviderHealth{}}

@@ -44,6 +44,11 @@ func (d *DB) NewAdminLink(ctx context.Context, a Actor, hash []byte, expires tim
 // gives from now on for so long. Of any number of tries the first wins; the others get
 // ErrNotFound, as do links that expired or were revoked.
 func (d *DB) TakeAdminLink(ctx context.Context, a Actor, hash []byte, session time.Duration) (id string, err error) {
+	// Strangers may try, and do not get to write: only a link that is good is worth a transaction.
+	err = d.read(ctx, `SELECT id FROM admin_links WHERE hash = $1 AND used_at = 0 AND ended_at = 0 AND expires_at > $2`, hashText(hash), d.now()).Scan(&id)
+	if err := found("use the link", err); err != nil {
+		return "", err
+	}
 	return write(ctx, d, "take admin link", func(ctx context.Context, q runner) (id string, err error) {
 		now := d.now()
 		err = q.QueryRowContext(ctx, `UPDATE admin_links SET used_at = $1, expires_at = $3 WHERE hash = $2 AND used_at = 0 AND ended_at = 0 AND expires_at > $1 RETURNING id`,

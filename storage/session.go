@@ -29,15 +29,16 @@ type Session struct {
 	AuthTime, LastSeenAt, CreatedAt, ExpiresAt time.Time
 	ACR                                        string
 	AMR                                        []string
+	Subject                                    string // of the identity at the provider
 	UpstreamSID                                string
 	IP, Device                                 string // where it began
 	User                                       User
 }
 
-const sessionColumns = `s.sid, s.user_id, s.provider_id, s.upstream_sid, s.auth_time, s.acr, s.amr, s.created_at, s.last_seen_at, s.expires_at, s.ip, s.device`
+const sessionColumns = `s.sid, s.user_id, s.provider_id, s.subject, s.upstream_sid, s.auth_time, s.acr, s.amr, s.created_at, s.last_seen_at, s.expires_at, s.ip, s.device`
 
 func (s *Session) fields() []any {
-	return []any{&s.SID, &s.UserID, &s.ProviderID, &s.UpstreamSID, when{&s.AuthTime}, &s.ACR, list{&s.AMR},
+	return []any{&s.SID, &s.UserID, &s.ProviderID, &s.Subject, &s.UpstreamSID, when{&s.AuthTime}, &s.ACR, list{&s.AMR},
 		when{&s.CreatedAt}, when{&s.LastSeenAt}, when{&s.ExpiresAt}, &s.IP, &s.Device}
 }
 
@@ -117,7 +118,7 @@ func (d *DB) withdrawOnline(ctx context.Context, q runner, sid string) error {
 
 func (d *DB) beginSession(ctx context.Context, q runner, a Actor, u *User, in SignIn) (*Session, error) {
 	n, now := in.Session, d.now()
-	s := &Session{IDHash: n.IDHash, SID: n.SID, UserID: u.ID, ProviderID: in.ProviderID, AuthTime: fromMicros(micros(n.AuthTime)),
+	s := &Session{IDHash: n.IDHash, SID: n.SID, UserID: u.ID, ProviderID: in.ProviderID, Subject: in.Subject, AuthTime: fromMicros(micros(n.AuthTime)),
 		LastSeenAt: fromMicros(now), CreatedAt: fromMicros(now), ExpiresAt: fromMicros(micros(n.ExpiresAt)), ACR: n.ACR, AMR: n.AMR,
 		UpstreamSID: n.UpstreamSID, IP: a.IP, Device: a.Device, User: *u}
 	_, err := q.ExecContext(ctx, `INSERT INTO sessions (id_hash, sid, user_id, provider_id, subject, upstream_sid, auth_time, acr, amr,

@@ -1,8 +1,11 @@
 package storage_test
 
 import (
+	"errors"
 	"testing"
 	"time"
+
+	"github.com/handstamp/handstamp/storage"
 )
 
 func TestASessionStandsUntilItsEndAlsoWhenNobodyIsSeen(t *testing.T) {
@@ -11,9 +14,15 @@ func TestASessionStandsUntilItsEndAlsoWhenNobodyIsSeen(t *testing.T) {
 		other, _ := b.signIn("sub-2", "web")
 		stands := func(user, sid string) bool {
 			t.Helper()
-			is, err := b.SessionStands(t.Context(), user, sid)
+			provider, subject, err := b.StandingSession(t.Context(), user, sid)
+			if errors.Is(err, storage.ErrNotFound) {
+				return false
+			}
 			b.must(err)
-			return is
+			if provider != s.ProviderID || subject == "" || user == s.UserID && subject != s.Subject {
+				t.Errorf("the identity behind it is %s at %s", subject, provider)
+			}
+			return true
 		}
 		b.clock.Advance(idle + time.Second)
 		if !stands(s.UserID, s.SID) || stands(other.UserID, s.SID) || stands(s.UserID, "") || stands(s.UserID, "another") {

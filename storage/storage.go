@@ -128,6 +128,14 @@ func Open(ctx context.Context, o Options) (*DB, error) {
 // fine.
 func (d *DB) Close() error { return d.closed() }
 
+// Kind names what keeps the book: sqlite or postgresql.
+func (d *DB) Kind() string {
+	if _, ok := d.engine.(*sqliteEngine); ok {
+		return "sqlite"
+	}
+	return "postgresql"
+}
+
 // Ping tells whether the database answers.
 func (d *DB) Ping(ctx context.Context) error { return d.engine.ping(ctx) }
 

@@ -62,6 +62,7 @@ type Me struct {
 type Status struct {
 	Issuer    string           `json:"issuer"`
 	Version   string           `json:"version,omitempty"`
+	Storage   string           `json:"storage"` // sqlite or postgresql
 	Now       time.Time        `json:"now"`
 	StartedAt *time.Time       `json:"started_at,omitempty"`
 	Revision  int64            `json:"revision"`

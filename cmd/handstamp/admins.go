@@ -90,6 +90,7 @@ type identityFlags struct {
 }
 
 func (f *identityFlags) add(cmd *cobra.Command, at *desk) {
+	cmd.ValidArgsFunction = at.people
 	cmd.Flags().StringVar(&f.sub, "sub", "", "the person's sub, instead of a name")
 	cmd.Flags().StringVar(&f.provider, "provider", "", "the identity at this provider, where the person has several")
 	cmd.Flags().StringVar(&f.subject, "subject", "", "the identity with this subject at the provider, where even that is not enough")

@@ -65,8 +65,8 @@ func (d *desk) references(cmd *cobra.Command, _ []string, _ string) ([]string, c
 	})
 }
 
-// logins completes the login name of somebody who has a password here.
-func (d *desk) logins(cmd *cobra.Command, args []string, _ string) ([]string, cobra.ShellCompDirective) {
+// people completes whom a verb is about.
+func (d *desk) people(cmd *cobra.Command, args []string, _ string) ([]string, cobra.ShellCompDirective) {
 	if len(args) > 0 {
 		return nil, cobra.ShellCompDirectiveNoFileComp
 	}

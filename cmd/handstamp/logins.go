@@ -77,7 +77,7 @@ func shortly(l api.Login) string {
 }
 
 func showLoginCmd(at *desk) *cobra.Command {
-	return &cobra.Command{Use: "show REFERENCE", Short: "Tell the story of one login, and what would help", Args: oneArg,
+	cmd := &cobra.Command{Use: "show REFERENCE", Short: "Tell the story of one login, and what would help", Args: oneArg,
 		Long: "Tell the story of one login: each step, what the provider said, which rules spoke, what was refused and why,\n" +
 			"and what would probably help. The reference stands on the error page, in the log, and in what the app was told.",
 		RunE: func(cmd *cobra.Command, args []string) error {
@@ -92,6 +92,8 @@ func showLoginCmd(at *desk) *cobra.Command {
 				return tellLogin(v.out, l)
 			})
 		}}
+	cmd.ValidArgsFunction = at.references
+	return cmd
 }
 
 // tellLogin is the story for people.

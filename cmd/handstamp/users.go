@@ -36,8 +36,9 @@ func somebody(sub *string) cobra.PositionalArgs {
 // one names a person in a verb's flags.
 type one struct{ sub, provider string }
 
-func (o *one) add(cmd *cobra.Command) {
+func (o *one) add(cmd *cobra.Command, at *desk) {
 	cmd.Args = somebody(&o.sub)
+	cmd.ValidArgsFunction = at.people
 	cmd.Flags().StringVar(&o.sub, "sub", "", "the person's sub, instead of a name")
 }
 
@@ -172,7 +173,7 @@ func showUserCmd(at *desk) *cobra.Command {
 		RunE: func(cmd *cobra.Command, args []string) error {
 			return at.visit(cmd, func(ctx context.Context, v *visit) error { return v.showUser(ctx, args, o) })
 		}}
-	o.add(cmd)
+	o.add(cmd, at)
 	return cmd
 }
 

@@ -35,7 +35,7 @@ func switchUserCmd(at *desk, verb, short string, disabled bool) *cobra.Command {
 				return v.told(map[string]any{"sub": u.Sub, "disabled": disabled}, "%s is %sd.", name, verb)
 			})
 		}}
-	o.add(cmd)
+	o.add(cmd, at)
 	o.local(cmd, at)
 	at.reasons(cmd)
 	if disabled {
@@ -66,7 +66,7 @@ func exportUserCmd(at *desk) *cobra.Command {
 				return printJSON(v.out, all)
 			})
 		}}
-	o.add(cmd)
+	o.add(cmd, at)
 	return cmd
 }
 
@@ -91,7 +91,7 @@ func eraseUserCmd(at *desk) *cobra.Command {
 				return v.told(map[string]any{"sub": u.Sub, "erased": true}, "%s is erased.", called(u))
 			})
 		}}
-	o.add(cmd)
+	o.add(cmd, at)
 	cmd.Flags().BoolVar(&yes, "yes", false, "this is meant")
 	cmd.Flags().BoolVar(&force, "force", false, "even the last owner")
 	at.reasons(cmd)

@@ -32,7 +32,7 @@ func userSessionsCmd(at *desk) *cobra.Command {
 				return t.flush()
 			})
 		}}
-	o.add(cmd)
+	o.add(cmd, at)
 	return cmd
 }
 
@@ -56,7 +56,7 @@ func userAccessCmd(at *desk) *cobra.Command {
 				return tellAccess(&printer{out: v.out}, page.Items)
 			})
 		}}
-	o.add(cmd)
+	o.add(cmd, at)
 	cmd.Flags().StringVar(&client, "client", "", "only at this app")
 	completes(cmd, "client", at.clientIDs)
 	return cmd
@@ -116,7 +116,7 @@ func signOutUserCmd(at *desk) *cobra.Command {
 				return v.told(ended, "%s is signed out: %s ended.", called(u), count(ended.Sessions, "session"))
 			})
 		}}
-	o.add(cmd)
+	o.add(cmd, at)
 	cmd.Flags().StringVar(&sid, "session", "", "only this one (see handstamp users sessions)")
 	cmd.Flags().BoolVar(&apps, "apps", false, "also from apps that come back without the person (offline_access)")
 	at.reasons(cmd)

@@ -138,7 +138,7 @@ func passwordUserCmd(at *desk) *cobra.Command {
 				return v.told(facts, "The new password of %s is shown this once:\n\n    %s\n", called(u), out.Password)
 			})
 		}}
-	o.add(cmd)
+	o.add(cmd, at)
 	o.local(cmd, at)
 	at.reasons(cmd)
 	cmd.Flags().BoolVar(&stdin, "password-stdin", false, "read the password from the standard input, one line, instead of drawing one")
@@ -171,7 +171,7 @@ func totpUserCmd(at *desk) *cobra.Command {
 					"Put this into the authenticator app of %s. It is shown this once:\n\n    secret  %s\n    link    %s\n", called(u), out.Secret, out.Link)
 			})
 		}}
-	o.add(cmd)
+	o.add(cmd, at)
 	o.local(cmd, at)
 	at.reasons(cmd)
 	cmd.Flags().BoolVar(&off, "off", false, "take the second factor away")
