@@ -117,6 +117,10 @@ func TestA08_ACheckCallsNoAddressOfTheInnerNetwork(t *testing.T) {
 	must(t, k.shell("PUT", "/providers/corp", asJSON(in), "If-Match", k.current()), http.StatusOK)
 	in["title"] = "Corporation"
 	must(t, k.do("PUT", "/providers/corp", token, asJSON(in), "If-Match", k.current()), http.StatusOK)
+	// What was opened for one server is not open for its neighbours.
+	neighbour := `{"provider":{"slug":"corp","kind":"oidc","issuer":"https://ten.example","client_id":"x","allow_private_network":true}}`
+	must(t, k.do("POST", "/providers/corp/check", token, neighbour), http.StatusUnprocessableEntity)
+	must(t, k.do("POST", "/providers/corp/check", token, asJSON(map[string]any{"provider": in})), http.StatusOK)
 }
 
 // A redirect is not followed, wherever it leads; what comes back is why, not what was there.

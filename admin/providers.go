@@ -98,7 +98,7 @@ func (s *Server) checkProvider(c *call) error {
 		p = now.Document.Providers[i]
 	}
 	if in.Provider != nil {
-		if in.Provider.AllowPrivateNetwork && !p.AllowPrivateNetwork && !c.shell {
+		if in.Provider.AllowPrivateNetwork && !c.shell && !(p.AllowPrivateNetwork && sameUpstream(&p, in.Provider)) {
 			return revision.ErrPrivate
 		}
 		p = *in.Provider
@@ -110,6 +110,18 @@ func (s *Server) checkProvider(c *call) error {
 		}
 	}
 	return s.check(c, p)
+}
+
+// sameUpstream tells whether a draft asks the same server as the provider in use: what
+// may stand in a private network is that one server, not any.
+func sameUpstream(p, draft *directory.Provider) bool {
+	kind, known := providers.Lookup(draft.Kind)
+	if !known || p.Kind != draft.Kind {
+		return false
+	}
+	was, err := kind.Issuer(p.Settings())
+	is, other := kind.Issuer(draft.Settings())
+	return err == nil && other == nil && was == is && slices.Equal(p.EndpointHosts, draft.EndpointHosts)
 }
 
 // check makes a provider for one question. No secret is needed for it, and none is used.

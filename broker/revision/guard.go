@@ -3,6 +3,7 @@ package revision
 import (
 	"errors"
 	"fmt"
+	"net/url"
 	"reflect"
 	"slices"
 	"strings"
@@ -69,6 +70,9 @@ func (p *proposal) guard() error {
 			faults = append(faults, p.guardSource(fmt.Sprintf("%ssecrets[%d]", at, j), directory.ClientOwner(n.ID), source, was))
 		}
 		faults = append(faults, p.guardNetwork(at, n.AllowPrivateNetwork, old != nil && old.AllowPrivateNetwork))
+		if n.AllowPrivateNetwork && old != nil && old.AllowPrivateNetwork {
+			faults = append(faults, p.guardHost(at+"jwks_uri", old.JWKSURI, n.JWKSURI), p.guardHost(at+"backchannel_logout_uri", old.BackchannelLogoutURI, n.BackchannelLogoutURI))
+		}
 	}
 	return errors.Join(faults...)
 }
@@ -111,6 +115,23 @@ func (p *proposal) guardNetwork(at string, is, was bool) error {
 		return nil
 	}
 	return &Refusal{at + "allow_private_network", ErrPrivate}
+}
+
+// guardHost: what may stand in a private network stays where the machine's operator said
+// that it stands, or the network could point us at its neighbours.
+func (p *proposal) guardHost(at, was, is string) error {
+	if p.Shell || is == "" || hostOf(was) == hostOf(is) {
+		return nil
+	}
+	return &Refusal{at, ErrPrivate}
+}
+
+func hostOf(address string) string {
+	u, err := url.Parse(address)
+	if err != nil {
+		return address
+	}
+	return u.Host
 }
 
 // kept tells whether a secret is one that its giver need not know.

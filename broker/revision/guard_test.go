@@ -114,6 +114,25 @@ func TestA08_PrivateNetworksAreOpenedFromTheShellOnly(t *testing.T) {
 	})
 }
 
+// What the operator opened for one server of the private network is open for no other.
+func TestA08_APrivateAddressStaysOnItsHost(t *testing.T) {
+	each(t, func(t *testing.T, n *node) {
+		open := n.edit(func(d *directory.Document) {
+			d.Clients[0].AllowPrivateNetwork, d.Clients[0].BackchannelLogoutURI = true, "https://app.inner.example/logout"
+		})
+		open.Shell = true
+		n.apply(t, open)
+		for why, uri := range map[string]string{"a neighbour": "https://db.inner.example/logout", "another port": "https://app.inner.example:8443/logout", "an address": "https://10.0.0.7/logout"} {
+			_, _, err := n.Apply(t.Context(), n.edit(func(d *directory.Document) { d.Clients[0].BackchannelLogoutURI = uri }))
+			if all := revision.Refusals(err); !errors.Is(err, revision.ErrPrivate) || len(all) != 1 || all[0].Path != "clients[0].backchannel_logout_uri" {
+				t.Errorf("%s: %v", why, err)
+			}
+		}
+		n.apply(t, n.edit(func(d *directory.Document) { d.Clients[0].BackchannelLogoutURI = "https://app.inner.example/goodbye" }))
+		n.apply(t, n.edit(func(d *directory.Document) { d.Clients[0].BackchannelLogoutURI = "" }))
+	})
+}
+
 func TestOnlyOwnersSayWhatMachinesAdminister(t *testing.T) {
 	each(t, func(t *testing.T, n *node) {
 		robot := directory.Client{ID: "robot", Secrets: []providers.Secret{"thirty-two-characters-of-a-robot"}, MachineScopes: []string{directory.ReadDirectory}}
