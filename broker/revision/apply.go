@@ -2,7 +2,6 @@ package revision
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"reflect"
@@ -37,7 +36,7 @@ func (b *Book) apply(ctx context.Context, c Change) (*Active, *Plan, error) {
 	case p.same() && base.Snapshot != nil:
 		return base, p.plan, nil
 	}
-	next := &Active{Document: p.document, Snapshot: p.snapshot, Author: c.Actor, Reason: c.Reason, Source: p.Source}
+	next := &Active{Document: p.document, Snapshot: p.snapshot, Author: c.Actor, Reason: c.Reason, Source: p.Source, Hash: hashOf(p.json)}
 	if err := b.furnish(ctx, next); err != nil { // before anybody else hears of it
 		return nil, p.plan, err
 	}
@@ -54,8 +53,7 @@ func (b *Book) apply(ctx context.Context, c Change) (*Active, *Plan, error) {
 
 // same tells that there is nothing to do.
 func (p *proposal) same() bool {
-	was, err := json.Marshal(p.base.Document)
-	return err == nil && p.base.Number > 0 && string(was) == string(p.json)
+	return p.base.Number > 0 && p.base.Hash == hashOf(p.json)
 }
 
 // auditedChanges of one revision stand in its audit row; the revision has them all.
@@ -173,7 +171,7 @@ func (b *Book) follow(ctx context.Context) (*Active, error) {
 	} else if err != nil {
 		return nil, err
 	}
-	next := &Active{Number: r.Number, At: r.At, Author: r.Author, Reason: r.Reason, Source: r.Source}
+	next := &Active{Number: r.Number, At: r.At, Author: r.Author, Reason: r.Reason, Source: r.Source, Hash: r.Hash}
 	b.stand(func(s *State) { s.Newest = max(s.Newest, r.Number) })
 	var problems []directory.Problem
 	if next.Document, problems = directory.ParseDocument(r.Document); len(problems) > 0 {

@@ -90,8 +90,7 @@ func (b *Book) taken(ctx context.Context, folded directory.Document, hash string
 	if err != nil {
 		return false, err
 	}
-	sum := sha256.Sum256(text)
-	says := base64.RawURLEncoding.EncodeToString(sum[:]) // as storage.Revision.Hash
+	says := hashOf(text)
 	for before := int64(0); ; {
 		page, err := b.DB.Revisions(ctx, before, lookBack)
 		if err != nil || len(page) == 0 {
@@ -107,6 +106,12 @@ func (b *Book) taken(ctx context.Context, folded directory.Document, hash string
 		}
 		before = page[len(page)-1].Number
 	}
+}
+
+// hashOf names a document as storage.Revision.Hash does.
+func hashOf(document []byte) string {
+	sum := sha256.Sum256(document)
+	return base64.RawURLEncoding.EncodeToString(sum[:])
 }
 
 const lookBack = 200 // revisions at once

@@ -179,6 +179,9 @@ func TestANewNodeRunsTheActiveRevision(t *testing.T) {
 		if err != nil || a.Number != 2 || a.Reason != "a test" || a.Source != "console" || a.Author.ID != "alice" {
 			t.Fatalf("%+v, %v", a, err)
 		}
+		if a.Hash == "" || a.Hash != n.Current().Hash {
+			t.Errorf("hashes %q and %q", a.Hash, n.Current().Hash)
+		}
 		if a.Snapshot.Version() != n.Current().Snapshot.Version() {
 			t.Error("two nodes run two versions of one revision")
 		}

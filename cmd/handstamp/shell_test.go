@@ -113,7 +113,7 @@ func TestTheSocketIsTheOwnersAloneAndGoesWithTheServer(t *testing.T) {
 	_ = r
 }
 
-func TestVerbsReachARunningServerByItsSocket(t *testing.T) {
+func TestC18_VerbsReachARunningServerByItsSocket(t *testing.T) {
 	r := serving(t, small("sqlite:"+filepath.Join(t.TempDir(), "book.db")))
 	text, code := say(t, "history", "-c", r.config)
 	if code != 0 || !strings.Contains(text, "the settings file") {
