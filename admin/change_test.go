@@ -14,6 +14,7 @@ import (
 
 	"github.com/handstamp/handstamp/admin"
 	"github.com/handstamp/handstamp/admin/api"
+	"github.com/handstamp/handstamp/broker/directory"
 	"github.com/handstamp/handstamp/providers"
 	"github.com/handstamp/handstamp/storage"
 )
@@ -225,6 +226,34 @@ func TestA14_OfManyAtOnceOneWins(t *testing.T) {
 	if won.Load() != 1 || lost.Load() != 15 {
 		t.Errorf("%d won, %d lost", won.Load(), lost.Load())
 	}
+}
+
+// Each change can be looked at first, without If-Match, and nothing comes of it.
+func TestEveryChangeOfTheDirectoryCanBePlanned(t *testing.T) {
+	k := newKit(t)
+	token, before := k.robot(), k.current()
+	web := into[api.ClientInfo](t, k.do("GET", "/clients/web", token, ""))
+	print, _ := directory.SealedFingerprint(web.SecretSources[0])
+	bodies := map[string]string{
+		"PUT /directory": asJSON(k.book.Current().Document), "POST /providers": `{"slug":"new","kind":"oidc","issuer":"https://new.example","client_id":"x","client_secret":"y"}`,
+		"PUT /providers/:slug": asJSON(k.settings("/providers/corp", token)), "POST /clients": `{"id":"new","redirect_uris":["https://new.example/cb"]}`,
+		"PUT /clients/:id": asJSON(k.settings("/clients/web", token)), "POST /resources": `{"id":"https://new.example"}`,
+		"PUT /resources/:key": `{"name":"Things","scopes":[{"name":"items:read"},{"name":"items:write"}]}`,
+		"POST /rules":         `{"name":"new","roles":["x"]}`, "PUT /rules/:key": `{"roles":["x"]}`,
+	}
+	for _, r := range admin.Routes() {
+		if !r.Changes {
+			continue
+		}
+		path := strings.Replace(fill(r.Path), "/AAAA", "/"+print, 1)
+		if plan := into[api.Plan](t, must(t, k.do(r.Method, path+"?plan=true", token, bodies[r.Method+" "+r.Path]), http.StatusOK)); plan.Base != 1 || plan.Changes == nil {
+			t.Errorf("%s %s: %+v", r.Method, r.Path, plan)
+		}
+		if k.current() != before {
+			t.Errorf("%s %s changed something", r.Method, r.Path)
+		}
+	}
+	must(t, k.do("PUT", "/resources/"+api.Key(apiID), token, bodies["PUT /resources/:key"], "If-Match", before), http.StatusOK)
 }
 
 // lonely is a house with one owner, who signs in at corp.

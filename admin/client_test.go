@@ -1,8 +1,10 @@
 package admin_test
 
 import (
+	"bytes"
 	"context"
 	"errors"
+	"io"
 	"net/http"
 	"net/url"
 	"slices"
@@ -18,7 +20,22 @@ import (
 
 // goClient is the Go client with a token.
 func (k *kit) goClient(token string) *api.Client {
-	return api.New(k.url, &http.Client{Transport: api.Bearer(token, nil)})
+	return api.New(k.url, &http.Client{Transport: api.Bearer(token, held{k})})
+}
+
+// held is a transport that holds every answer to openapi.yaml.
+type held struct{ *kit }
+
+func (h held) RoundTrip(r *http.Request) (*http.Response, error) {
+	resp, err := http.DefaultTransport.RoundTrip(r)
+	if err != nil {
+		return nil, err
+	}
+	body, err := io.ReadAll(resp.Body)
+	resp.Body.Close()
+	resp.Body = io.NopCloser(bytes.NewReader(body))
+	h.keepsPromise(r, &answer{resp, string(body)})
+	return resp, err
 }
 
 func (k *kit) since(reason string) api.ChangeOptions {

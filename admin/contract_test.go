@@ -2,12 +2,15 @@ package admin_test
 
 import (
 	"encoding/json"
+	"flag"
 	"fmt"
 	"mime"
 	"net/http"
+	"os"
 	"regexp"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 
 	"github.com/handstamp/handstamp/admin/api"
@@ -16,6 +19,41 @@ import (
 // Every answer that the kit reads is held to the document that the server gives: its
 // status, its type and the JSON in it. So each test of this package that talks HTTP is
 // also a test of openapi.yaml.
+
+// TestMain says, after all tests of this package, which promised successes and refusals
+// no test met.
+func TestMain(m *testing.M) {
+	code := m.Run()
+	if code == 0 && flag.Lookup("test.run").Value.String() == "" && flag.Lookup("test.skip").Value.String() == "" {
+		for _, c := range promises {
+			for _, one := range c.unmet() {
+				fmt.Fprintf(os.Stderr, "--- FAIL: admin/openapi.yaml promises %s, and no test met it\n", one)
+				code = 1
+			}
+		}
+	}
+	os.Exit(code)
+}
+
+// met are the documented answers that were seen in this run, as "GET /path 200".
+var met sync.Map
+
+// unmet lists promised answers that no test met: successes, and what a caller has to
+// cope with. The others come of the shape that all routes share.
+func (c contract) unmet() (list []string) {
+	for path, item := range object(c["paths"]) {
+		for method, op := range object(item) {
+			for status := range object(at(op, "responses")) {
+				one := strings.ToUpper(method) + " " + path + " " + status
+				if _, ok := met.Load(one); !ok && status < "300" && path != api.Base+"/openapi.json" {
+					list = append(list, one)
+				}
+			}
+		}
+	}
+	slices.Sort(list)
+	return list
+}
 
 // entrance are answers that any address can give before a route sees the request.
 var entrance = map[int]bool{404: true, 405: true, 414: true, 415: true, 421: true}
@@ -67,8 +105,9 @@ func (c contract) broken(req *http.Request, a *answer) []string {
 	if req.URL.Path == api.Base+"/openapi.json" {
 		return nil
 	}
-	op := c.operation(req.Method, req.URL.Path)
+	pattern, op := c.operation(req.Method, req.URL.Path)
 	status := fmt.Sprint(a.StatusCode)
+	met.Store(req.Method+" "+pattern+" "+status, true)
 	response := object(c.follow(at(op, "responses", status)))
 	if len(response) == 0 {
 		if entrance[a.StatusCode] {
@@ -93,17 +132,16 @@ func (c contract) broken(req *http.Request, a *answer) []string {
 	return c.check(at(content[kind], "schema"), body, "body")
 }
 
-func (c contract) operation(method, path string) map[string]any {
-	var best map[string]any
-	for pattern, item := range object(c["paths"]) {
-		expr := "^" + regexp.MustCompile(`\\\{\w+\\\}`).ReplaceAllString(regexp.QuoteMeta(pattern), `[^/]+`) + "$"
+func (c contract) operation(method, path string) (pattern string, best map[string]any) {
+	for one, item := range object(c["paths"]) {
+		expr := "^" + regexp.MustCompile(`\\\{\w+\\\}`).ReplaceAllString(regexp.QuoteMeta(one), `[^/]+`) + "$"
 		if op := object(at(item, strings.ToLower(method))); len(op) > 0 && regexp.MustCompile(expr).MatchString(path) {
-			if best == nil || pattern == path {
-				best = op
+			if best == nil || one == path {
+				pattern, best = one, op
 			}
 		}
 	}
-	return best
+	return pattern, best
 }
 
 func (c contract) follow(v any) any {
