@@ -1,8 +1,11 @@
 package admin
 
 import (
+	"context"
 	"encoding/json"
+	"errors"
 	"net/http"
+	"strings"
 
 	"github.com/handstamp/handstamp/admin/api"
 	"github.com/handstamp/handstamp/storage"
@@ -12,6 +15,16 @@ import (
 
 func (s *Server) auditFilter(c *call) (f storage.AuditFilter, err error) {
 	f = storage.AuditFilter{Actor: c.query("actor"), Action: c.query("action"), Target: c.query("target")}
+	id, err := s.filterUser(c)
+	if err != nil {
+		return f, err
+	}
+	switch {
+	case id != "" && f.Target != "":
+		return f, badRequest("target and user both say to whom: one of them will do")
+	case id != "":
+		f.Target = "user:" + id
+	}
 	if f.Since, f.Until, err = c.span(); err != nil {
 		return f, err
 	}
@@ -29,10 +42,37 @@ func (s *Server) audit(c *call) error {
 		return err
 	}
 	page := api.Page[api.Audit]{Items: make([]api.Audit, len(rows)), Next: c.nextBefore(next)}
+	known := map[string]*api.Person{}
 	for i := range rows {
 		page.Items[i] = tellAudit(&rows[i])
+		if page.Items[i].By, err = s.whom(c.ctx(), rows[i].Actor.ID, known); err != nil {
+			return err
+		}
+		if id, is := strings.CutPrefix(rows[i].Target, "user:"); is {
+			if page.Items[i].Whom, err = s.whom(c.ctx(), id, known); err != nil {
+				return err
+			}
+		}
 	}
 	return c.json(http.StatusOK, page)
+}
+
+// whom finds the person behind an id of the book; nil for who is gone, and for what is no
+// person. A row keeps only the id, so that erasing somebody erases them here as well.
+func (s *Server) whom(ctx context.Context, id string, known map[string]*api.Person) (*api.Person, error) {
+	if p, looked := known[id]; looked || id == "" {
+		return p, nil
+	}
+	u, err := s.db.User(ctx, id)
+	switch {
+	case errors.Is(err, storage.ErrNotFound):
+		known[id] = nil
+	case err != nil:
+		return nil, err
+	default:
+		known[id] = &api.Person{Sub: u.Subject, Name: u.Name, Email: u.Email}
+	}
+	return known[id], nil
 }
 
 func tellAudit(r *storage.AuditRow) api.Audit {

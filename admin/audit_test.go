@@ -168,3 +168,26 @@ func TestTheAuditIsFilteredExportedLineByLineAndVerified(t *testing.T) {
 		t.Errorf("%+v", report)
 	}
 }
+
+func TestTheAuditNamesPeopleWhileTheyAreHereAndForgetsThemAfterwards(t *testing.T) {
+	k := newKit(t)
+	s := k.signIn("corp", "alice", nil)
+	owner := k.admin(storage.RoleOwner)
+	must(t, k.do("PATCH", "/users/"+s.User.Subject, owner, `{"disabled":true}`), http.StatusOK)
+	list := func() []api.Audit {
+		return into[api.Page[api.Audit]](t, must(t, k.do("GET", "/audit?action=user_disabled", owner, ""), http.StatusOK)).Items
+	}
+	of := into[api.Page[api.Audit]](t, must(t, k.do("GET", "/audit?user="+s.User.Subject, owner, ""), http.StatusOK)).Items
+	if len(of) == 0 || of[0].Target != "user:"+s.UserID || of[0].Whom == nil || of[0].Whom.Sub != s.User.Subject || of[0].By == nil || of[0].By.Sub != k.sub("the-owner") {
+		t.Errorf("%+v", of)
+	}
+	must(t, k.do("GET", "/audit?user=nobody", owner, ""), http.StatusNotFound)
+	must(t, k.do("GET", "/audit?target=x&user="+s.User.Subject, owner, ""), http.StatusBadRequest)
+	must(t, k.do("DELETE", "/users/"+s.User.Subject, owner, ""), http.StatusNoContent)
+	if rows := list(); len(rows) != 1 || rows[0].Whom != nil || rows[0].Target != "user:"+s.UserID {
+		t.Errorf("%+v", rows)
+	}
+	if body := must(t, k.do("GET", "/audit", owner, ""), http.StatusOK).body; strings.Contains(body, "alice@corp.example") {
+		t.Error("the audit names who was erased")
+	}
+}

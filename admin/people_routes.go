@@ -47,8 +47,8 @@ func peopleRoutes() []route {
 		{method: post, path: "/admin-links/take", need: public, does: (*Server).takeLink, says: "Use a link up", out: api.LinkSession{}, in: api.TakenLink{}, status: 201, more: []int{401, 404, 410, 503}},
 		{method: del, path: "/admin-links/session", need: anybody, does: (*Server).endLink, says: "End the session of the caller's link", more: []int{409}},
 
-		{method: get, path: "/audit", need: directory.ReadAudit, does: (*Server).audit, query: "actor action target" + span + paging, says: "Who did what, the newest first; a page may be short and have a next one", out: api.Page[api.Audit]{}},
-		{method: get, path: "/audit/export", need: directory.ReadAudit, does: (*Server).exportAudit, query: "actor action target" + span, says: "The audit as JSON lines", out: file("application/jsonl")},
+		{method: get, path: "/audit", need: directory.ReadAudit, does: (*Server).audit, query: "actor action target user" + span + paging, says: "Who did what, the newest first; a page may be short and have a next one", out: api.Page[api.Audit]{}},
+		{method: get, path: "/audit/export", need: directory.ReadAudit, does: (*Server).exportAudit, query: "actor action target user" + span, says: "The audit as JSON lines", out: file("application/jsonl")},
 		{method: get, path: "/audit/verify", need: directory.ReadAudit, does: (*Server).verifyAudit, says: "Whether the audit is as it was written", out: api.AuditReport{}},
 
 		{method: get, path: "/logout-notices", need: directory.ReadUsers, does: (*Server).notices, query: "client outcome user" + paging, says: "What apps were told of ended sessions, the newest first", out: api.Page[api.Notice]{}},

@@ -13,6 +13,16 @@ type Audit struct {
 	Action    string            `json:"action"`
 	Target    string            `json:"target"`
 	Detail    map[string]string `json:"detail,omitzero"` // before → after, reason; never a secret
+
+	By   *Person `json:"by,omitzero"`   // in lists: who the actor is, while they are here
+	Whom *Person `json:"whom,omitzero"` // likewise, of a target that is a user
+}
+
+// Person names somebody.
+type Person struct {
+	Sub   string `json:"sub"`
+	Name  string `json:"name,omitzero"`
+	Email string `json:"email,omitzero"`
 }
 
 // AuditReport tells whether the audit is as it was written.

@@ -21,6 +21,7 @@ type LoginFilter struct {
 type AuditFilter struct {
 	ListOptions
 	Actor, Action, Target string
+	User                  string // sub: what was done to this person, instead of Target
 	Since, Until          time.Time
 }
 
@@ -72,5 +73,5 @@ func (c *Client) LogoutNotices(ctx context.Context, f NoticeFilter) (*Page[Notic
 }
 
 func (f AuditFilter) auditValues() url.Values {
-	return f.values("actor", f.Actor, "action", f.Action, "target", f.Target, "since", moment(f.Since), "until", moment(f.Until))
+	return f.values("actor", f.Actor, "action", f.Action, "target", f.Target, "user", f.User, "since", moment(f.Since), "until", moment(f.Until))
 }

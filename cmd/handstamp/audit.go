@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"io"
@@ -32,7 +33,8 @@ func (f *auditFlags) add(cmd *cobra.Command) {
 	flags := cmd.Flags()
 	flags.StringVar(&f.Actor, "actor", "", "only by this actor's whole id, such as shell")
 	flags.StringVar(&f.Action, "action", "", "only this, such as user_disabled")
-	flags.StringVar(&f.Target, "target", "", "only this: whole, or a kind such as user:")
+	flags.StringVar(&f.Target, "target", "", "only to this: whole, or a kind such as client:")
+	flags.StringVar(&f.User, "user", "", "only to the person with this sub")
 	flags.DurationVar(&f.since, "since", 0, "only of the last hours, such as 24h")
 }
 
@@ -68,9 +70,27 @@ func (v *visit) listAudit(ctx context.Context, f api.AuditFilter, limit int) err
 	}
 	t := v.table("WHEN", "WHO", "DID", "TO", "DETAIL")
 	for _, row := range all {
-		t.row(moment(row.At), strings.Trim(row.ActorKind+" "+row.Actor, " "), row.Action, row.Target, details(row.Detail))
+		who, whom := strings.Trim(row.ActorKind+" "+row.Actor, " "), row.Target
+		if row.By != nil {
+			who = row.ActorKind + " " + nameOf(row.By)
+		}
+		if row.Whom != nil {
+			whom = "user " + nameOf(row.Whom)
+		}
+		t.row(moment(row.At), who, row.Action, whom, shortened(details(row.Detail), 120))
 	}
 	return t.flush()
+}
+
+func nameOf(p *api.Person) string { return cmp.Or(p.Email, p.Name, p.Sub) }
+
+// shortened is a text for a column; --json has all of it.
+func shortened(s string, most int) string {
+	runes := []rune(s)
+	if len(runes) <= most {
+		return s
+	}
+	return string(runes[:most]) + "…"
 }
 
 func details(d map[string]string) string {

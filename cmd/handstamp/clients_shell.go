@@ -76,7 +76,7 @@ func (v *visit) showClient(c *api.ClientInfo) error {
 	list("scopes", c.Scopes)
 	list("machine scopes", c.MachineScopes)
 	if e := c.Effective; e != nil {
-		p.line("  %-14s %s", "proves itself", e.AuthMethod)
+		p.line("  %-14s %s", "proves itself", cmp.Or(e.AuthMethod, "with a secret"))
 		p.line("  %-14s %s", "PKCE", e.PKCE)
 		list("grant types", e.GrantTypes)
 		list("providers", e.Providers)

@@ -124,6 +124,9 @@ func (v *village) announce(out io.Writer, o devOptions) error {
 	fmt.Fprintf(w, "bff\t%s\tsingle-page app with a backend: no token in the browser\n", v.at("bff").url)
 	fmt.Fprintf(w, "spa\t%s\tthe same page as its own client: tokens in its memory\n", v.at("spa").url)
 	fmt.Fprintf(w, "console\t%s\tfor administrators: enter as owner, once, within ten minutes\n", v.console)
+	if v.socket != "" {
+		fmt.Fprintf(w, "shell\thandstamp logins list --socket %s\tthe same for a shell\n", v.socket)
+	}
 	fmt.Fprintf(w, "docs\t%s/docs\tthe broker's own API: read it, sign in, try it\n", v.issuer)
 	fmt.Fprintf(w, "api docs\t%s/docs\tthe sample API's: its Authorize button signs in at the broker\n", v.api)
 	for _, p := range v.upstreams {

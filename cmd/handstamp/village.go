@@ -29,6 +29,7 @@ type village struct {
 	issuer, app, api string
 	password         string // of the resident, for this run
 	console          string // an owner's link to it, for this run
+	socket           string // for the shell's verbs; "": none
 	appSecret        string
 	bffSecret        string
 	upstreams        []upstream
@@ -155,7 +156,7 @@ func (v *village) build(ctx context.Context) error {
 	if v.house, err = openHouse(ctx, cfg, v.log, hosts); err != nil {
 		return err
 	}
-	if err := errors.Join(v.settle(ctx), v.letIn(ctx)); err != nil {
+	if err := errors.Join(v.settle(ctx), v.letIn(ctx), v.openSocket()); err != nil {
 		return err
 	}
 	v.at("broker").handler, v.at("admin").handler = v.house.broker, v.house.administration()
@@ -236,7 +237,7 @@ func (v *village) directory() map[string]any {
 	for _, p := range v.upstreams {
 		upstreams[p.slug] = p.persona.Issuer()
 	}
-	out := map[string]any{"issuer": v.issuer, "app": v.app, "api": v.api, "bff": v.at("bff").url, "spa": v.at("spa").url, "admin": v.at("admin").url, "console": v.console, "docs": v.issuer + "/docs", "api_docs": v.api + "/docs", "upstreams": upstreams, "data": v.data, "client_id": "web", "client_secret": v.appSecret}
+	out := map[string]any{"issuer": v.issuer, "app": v.app, "api": v.api, "bff": v.at("bff").url, "spa": v.at("spa").url, "admin": v.at("admin").url, "console": v.console, "socket": v.socket, "docs": v.issuer + "/docs", "api_docs": v.api + "/docs", "upstreams": upstreams, "data": v.data, "client_id": "web", "client_secret": v.appSecret}
 	out["resident"] = map[string]string{"username": resident, "password": v.password}
 	if v.tls {
 		out["ca_file"], out["hosts"] = v.caFile, strings.Fields(v.names())

@@ -29,6 +29,22 @@ func (v *village) letIn(ctx context.Context) error {
 	return err
 }
 
+// openSocket lets the shell's verbs in, as beside a real house. A path that is too long for
+// a socket leaves them out.
+func (v *village) openSocket() error {
+	path := v.house.cfg.AdminSocket()
+	if path == "" || !sockets {
+		return nil
+	}
+	l, err := listenSocket(path)
+	if err != nil {
+		return err
+	}
+	v.socket = path
+	v.doors = append(v.doors, &door{name: "shell", listener: l, handler: v.house.desk.Shell()})
+	return nil
+}
+
 // settle makes the resident, or with --data gives the one of an earlier run a new password.
 func (v *village) settle(ctx context.Context) error {
 	db := v.house.db
