@@ -183,3 +183,19 @@ func TestALargeDirectoryIsExportedAndReadBack(t *testing.T) {
 		t.Errorf("of %d bytes something else came back: %s", len(text), fmt.Sprint(directory.Diff(d, got))[:200])
 	}
 }
+
+func BenchmarkLoadLarge(b *testing.B) {
+	d := directorytest.Large(10_000, 1000, 200)
+	d.FoldSecrets(func(owner, _ string) string { return owner }, nil)
+	text := MarshalDirectory(d, nil)
+	path := filepath.Join(b.TempDir(), "directory.yaml")
+	if err := os.WriteFile(path, text, 0o600); err != nil {
+		b.Fatal(err)
+	}
+	b.SetBytes(int64(len(text)))
+	for b.Loop() {
+		if _, err := LoadDirectory(path); err != nil {
+			b.Fatal(err)
+		}
+	}
+}

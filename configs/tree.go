@@ -49,7 +49,7 @@ func boundedTree(name string, b []byte, maxFile, maxTokens int) (*ast.MappingNod
 	if p := guard(tokens, at); p != nil {
 		return nil, p
 	}
-	file, err := parser.ParseBytes(b, 0, parser.AllowDuplicateMapKey()) // doubles are reported with all else
+	file, err := parser.Parse(tokens, 0, parser.AllowDuplicateMapKey()) // doubles are reported with all else
 	if err != nil {
 		var syntax yaml.Error
 		if errors.As(err, &syntax) {
