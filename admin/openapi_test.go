@@ -103,6 +103,9 @@ func openAPIOf(t testing.TB) string {
 			t.Errorf("two operations are called %s", id)
 		}
 		ids[id] = true
+		if r.Says == "" {
+			t.Errorf("%s %s says nothing about itself", r.Method, r.Path)
+		}
 		paths[path] = paths[path].with(strings.ToLower(r.Method), op)
 		if r.Need != admin.Public && r.Need != admin.Anybody && !slices.ContainsFunc(scopes, func(p pair) bool { return p.key == r.Need }) {
 			scopes = scopes.with(r.Need, r.Need)
