@@ -20,8 +20,8 @@ import (
 func serveCmd() *cobra.Command {
 	var path string
 	cmd := &cobra.Command{Use: "serve -c FILE", Short: "Run the broker from a settings file", Args: onlyConfig,
-		Long: "Run the broker from a settings file.\n\nThe file is read again on SIGHUP and when it changes: providers, clients, resources and rules\n" +
-			"then take effect at once, in one step; a file with a mistake changes nothing. Issuer, storage,\naddresses and keys need a restart.",
+		Long: "Run the broker from a settings file.\n\nWith SQLite the file is read again on SIGHUP and when it changes: providers, clients, resources and\n" +
+			"rules then take effect at once, in one step; what is refused changes nothing and is in the log. With\nPostgreSQL, where several nodes share them, handstamp apply does that. All else needs a restart.",
 		RunE: func(cmd *cobra.Command, _ []string) error { return serve(cmd.Context(), path, cmd.ErrOrStderr()) }}
 	cmd.Flags().StringVarP(&path, "config", "c", "handstamp.yaml", "settings file")
 	return cmd
@@ -68,7 +68,7 @@ func serve(ctx context.Context, path string, out io.Writer) error {
 // keepHouse does in the background what no request waits for, until ctx ends.
 func (h *house) keepHouse(ctx context.Context) {
 	go h.housekeeping(ctx)
-	go h.book.Watch(ctx)
+	h.work.Go(func() { h.book.Watch(ctx) })
 	h.tellApps(ctx)
 }
 
