@@ -11,6 +11,7 @@ import (
 type village struct {
 	Issuer, App, API, Data string
 	BFF, SPA               string
+	Console                string // the owner's link
 	Docs                   string
 	APIDocs                string `json:"api_docs"`
 	Secret                 string `json:"client_secret"`

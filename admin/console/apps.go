@@ -28,8 +28,8 @@ func (c *Console) appRoutes() []route {
 		{"POST /clients/{id}/delete", "directory:write", c.deleteApp},
 		{"GET /clients/{id}/secret", "directory:write", c.drawSecret},
 		{"POST /clients/{id}/secret", "directory:write", c.drawSecret},
-		{"GET /clients/{id}/secrets/{fingerprint}/end", "directory:write", c.endSecret},
-		{"POST /clients/{id}/secrets/{fingerprint}/end", "directory:write", c.endSecret},
+		{"GET /clients/{id}/secrets/{key}/end", "directory:write", c.endSecret},
+		{"POST /clients/{id}/secrets/{key}/end", "directory:write", c.endSecret},
 	}
 }
 
@@ -254,7 +254,7 @@ type appPage struct {
 }
 
 // appSecret is one of a client's secrets: how it is known, never what it is.
-type appSecret struct{ Source, Fingerprint string }
+type appSecret struct{ Source, Key string }
 
 func (c *Console) app(v *visit) error {
 	info, err := v.api.Client(v.ctx(), v.arg("id"))
@@ -263,7 +263,7 @@ func (c *Console) app(v *visit) error {
 	}
 	page := appPage{ClientInfo: info, Issuer: c.Issuer}
 	for _, source := range info.SecretSources {
-		page.Secrets = append(page.Secrets, appSecret{source, strings.TrimPrefix(source, "sealed:")})
+		page.Secrets = append(page.Secrets, appSecret{source, key(strings.TrimPrefix(source, "sealed:"))})
 	}
 	if len(info.RedirectURIs) > 0 {
 		s := snippets.Client{ID: info.ID, Public: info.Public, RedirectURI: info.RedirectURIs[0], Scopes: info.Scopes, Groups: slices.Contains(info.IDTokenClaims, "groups")}
@@ -313,10 +313,14 @@ func (c *Console) drawSecret(v *visit) error {
 
 func (c *Console) endSecret(v *visit) error {
 	id := v.arg("id")
+	fingerprint, err := api.FromKey(v.arg("key")) // of a reference it is the whole reference
+	if err != nil {
+		return errNotFound
+	}
 	form := &Form{Submit: "End it", Cancel: "/clients/" + url.PathEscape(id)}
-	return v.aboutSecret(form, ask{Title: "End a secret of " + id, Sentence: "Whoever still uses it is turned away at once.", Details: []string{v.arg("fingerprint")}, Form: form},
+	return v.aboutSecret(form, ask{Title: "End a secret of " + id, Sentence: "Whoever still uses it is turned away at once.", Details: []string{fingerprint}, Form: form},
 		func(o api.ChangeOptions) error {
-			if _, err := v.api.EndSecret(v.ctx(), id, v.arg("fingerprint"), o); err != nil {
+			if _, err := v.api.EndSecret(v.ctx(), id, fingerprint, o); err != nil {
 				return err
 			}
 			return v.done(form.Cancel, "That secret has ended.")

@@ -54,6 +54,9 @@ func (c *Console) enter(w http.ResponseWriter, r *http.Request) {
 	}()
 	setHeaders(w.Header())
 	if err := c.admit(v); err != nil {
+		if v.session != nil && r.Method == http.MethodGet && !errors.Is(err, errWrongHost) {
+			_ = c.recognise(v) // for the navigation; without it the page says the same
+		}
 		v.fail(err)
 		return
 	}
@@ -79,6 +82,7 @@ func (c *Console) admit(v *visit) error {
 		r.Method = http.MethodGet // answers alike; net/http drops the body
 		defer func() { r.Method = http.MethodHead }()
 	}
+	v.session = c.jar.session(r)
 	allow := c.methods(r.URL.Path)
 	if strings.HasPrefix(r.URL.Path, "/assets/") {
 		allow = []string{http.MethodGet, http.MethodHead}
@@ -90,7 +94,6 @@ func (c *Console) admit(v *visit) error {
 		v.w.Header().Set("Allow", strings.Join(allow, ", "))
 		return errMethod
 	}
-	v.session = c.jar.session(r)
 	if r.Method == http.MethodGet {
 		return nil
 	}

@@ -42,11 +42,12 @@ async function tabOrder(page) {
     window.getSelection()?.removeAllRanges();
   });
   const all = await page.evaluate(() => [...document.querySelectorAll('a[href], button, input:not([type=hidden]), select, textarea, summary, [tabindex]')]
-    .filter((e) => e.tabIndex >= 0 && !e.disabled && e.getClientRects().length > 0)
+    .filter((e) => e.tabIndex >= 0 && !e.disabled && e.getClientRects().length > 0 && e.checkVisibility()) // what a closed disclosure holds is not there
     .map((e, i) => { e.dataset.stop = i; return e.id || e.textContent.trim().replace(/\s+/g, ' ').slice(0, 40) || e.tagName; }));
   const stops = [];
   const unseen = [];
-  for (let presses = 0; presses < all.length + 3 && stops.length < all.length; presses += 1) {
+  const dates = await page.locator('input[type=date]').count(); // day, month, year and the calendar are a stop each
+  for (let presses = 0; presses < all.length + 3 + 3 * dates && stops.length < all.length; presses += 1) {
     await page.keyboard.press('Tab');
     const at = await page.evaluate(() => {
       const e = document.activeElement;
