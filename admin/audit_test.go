@@ -3,6 +3,7 @@ package admin_test
 import (
 	"bufio"
 	"encoding/json"
+	"io"
 	"net/http"
 	"strings"
 	"testing"
@@ -189,5 +190,38 @@ func TestTheAuditNamesPeopleWhileTheyAreHereAndForgetsThemAfterwards(t *testing.
 	}
 	if body := must(t, k.do("GET", "/audit", owner, ""), http.StatusOK).body; strings.Contains(body, "alice@corp.example") {
 		t.Error("the audit names who was erased")
+	}
+}
+
+// Who keeps an export must know when it is not all.
+func TestAnExportThatBreaksOffDoesNotLookWhole(t *testing.T) {
+	k := newKit(t)
+	detail := map[string]string{}
+	for i := range 15 {
+		detail[strings.Repeat("x", i+1)] = strings.Repeat("y", 999)
+	}
+	for range 800 {
+		if err := k.db.Note(t.Context(), storage.Actor{Kind: "system", ID: "noise"}, "noise", "thing:x", detail); err != nil {
+			t.Fatal(err)
+		}
+	}
+	req, err := http.NewRequestWithContext(t.Context(), http.MethodGet, k.url+api.Base+"/audit/export", nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	req.Header.Set("Authorization", "Bearer "+k.robot())
+	resp, err := http.DefaultClient.Do(req)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer resp.Body.Close()
+	if _, err := io.ReadFull(resp.Body, make([]byte, 1000)); err != nil || resp.StatusCode != http.StatusOK {
+		t.Fatal(resp.Status, err)
+	}
+	if err := k.db.Close(); err != nil {
+		t.Fatal(err)
+	}
+	if n, err := io.Copy(io.Discard, resp.Body); err == nil {
+		t.Errorf("after %d more bytes it ends as if that were all", n)
 	}
 }

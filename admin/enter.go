@@ -103,7 +103,10 @@ func (rec *recorder) Unwrap() http.ResponseWriter { return rec.ResponseWriter }
 type recorderKey struct{}
 
 func (s *Server) record(rec *recorder, r *http.Request, began time.Time) {
-	if p := recover(); p != nil {
+	p := recover()
+	if p == http.ErrAbortHandler { // half an answer must not look like a whole one
+		defer panic(p)
+	} else if p != nil {
 		s.log.Error("panic", "reference", rec.reference, "path", cut(r.URL.Path), "panic", kindOf(p), "stack", string(debug.Stack()))
 		if rec.status == 0 {
 			s.write(rec, rec, problem(http.StatusInternalServerError, api.Internal, "").Problem)

@@ -171,7 +171,13 @@ func (w within) RoundTrip(r *http.Request) (*http.Response, error) {
 		r.Body = http.NoBody
 	}
 	go func() {
-		defer write.Close()
+		defer func() {
+			if recover() != nil { // as a connection that breaks off
+				answer.WriteHeader(http.StatusInternalServerError)
+				_ = write.CloseWithError(io.ErrUnexpectedEOF) // never fails
+			}
+			_ = write.Close() // never fails
+		}()
 		w.handler.ServeHTTP(answer, r)
 		answer.WriteHeader(http.StatusOK)
 	}()
