@@ -133,9 +133,6 @@ func (v *village) announce(out io.Writer, o devOptions) error {
 		fmt.Fprintf(w, "%s\t%s\tpretend %s\n", p.slug, p.persona.Issuer(), p.persona.Title())
 	}
 	fmt.Fprintf(w, "password\t%s\tof %s, whom the broker knows by itself, for this run\n", v.password, resident)
-	if v.shell != nil {
-		fmt.Fprintf(w, "shell\t--socket %s\tfor handstamp plan, history, users, logins and their like\n", v.shell.name)
-	}
 	fmt.Fprintf(w, "data\t%s\tthe database and its key\n", v.data)
 	if v.tls {
 		fmt.Fprintf(w, "ca\t%s\ttrust it in your browser for this run only\n", v.caFile)

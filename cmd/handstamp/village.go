@@ -39,7 +39,6 @@ type village struct {
 	house            *house
 	log              *slog.Logger
 	doors            []*door
-	shell            *opening // the socket for the shell's verbs; nil where there is none
 }
 
 type upstream struct {
@@ -160,13 +159,6 @@ func (v *village) build(ctx context.Context) error {
 	if err := errors.Join(v.settle(ctx), v.letIn(ctx), v.openSocket()); err != nil {
 		return err
 	}
-	if path := cfg.AdminSocket(); path != "" && sockets {
-		l, err := listenSocket(path)
-		if err != nil {
-			return err
-		}
-		v.shell = &opening{name: path, listener: l, handler: v.house.desk.Shell()}
-	}
 	v.at("broker").handler, v.at("admin").handler = v.house.broker, v.house.administration()
 	if v.client, err = providers.NewClient(providers.ClientOptions{CAFile: v.caFile, AllowLoopback: true, Hosts: hosts}); err != nil {
 		return err
@@ -216,9 +208,6 @@ func (v *village) serve(ctx context.Context) <-chan error {
 	for _, d := range v.doors {
 		openings = append(openings, opening{d.name, d.listener, d.handler, nil})
 	}
-	if v.shell != nil {
-		openings = append(openings, *v.shell)
-	}
 	v.house.keepHouse(ctx)
 	ended := make(chan error, 1)
 	go func() { ended <- errors.Join(serveAll(ctx, openings, v.log), v.house.Close()) }()
@@ -229,9 +218,6 @@ func (v *village) closeDoors() error {
 	var errs []error
 	for _, d := range v.doors {
 		errs = append(errs, d.listener.Close())
-	}
-	if v.shell != nil {
-		errs = append(errs, v.shell.listener.Close())
 	}
 	if v.house != nil {
 		errs = append(errs, v.house.Close())
@@ -247,9 +233,6 @@ func (v *village) directory() map[string]any {
 	}
 	out := map[string]any{"issuer": v.issuer, "app": v.app, "api": v.api, "bff": v.at("bff").url, "spa": v.at("spa").url, "admin": v.at("admin").url, "console": v.console, "socket": v.socket, "docs": v.issuer + "/docs", "api_docs": v.api + "/docs", "upstreams": upstreams, "data": v.data, "client_id": "web", "client_secret": v.appSecret}
 	out["resident"] = map[string]string{"username": resident, "password": v.password}
-	if v.shell != nil {
-		out["socket"] = v.shell.name
-	}
 	if v.tls {
 		out["ca_file"], out["hosts"] = v.caFile, strings.Fields(v.names())
 	}
