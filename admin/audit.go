@@ -34,6 +34,9 @@ func (s *Server) auditFilter(c *call) (f storage.AuditFilter, err error) {
 
 func (s *Server) audit(c *call) error {
 	f, err := s.auditFilter(c)
+	if errors.Is(err, storage.ErrNotFound) { // nothing was done to nobody
+		return c.json(http.StatusOK, api.Page[api.Audit]{Items: []api.Audit{}})
+	}
 	if err != nil {
 		return err
 	}
@@ -84,6 +87,11 @@ func tellAudit(r *storage.AuditRow) api.Audit {
 // newest first, page by page: neither side holds it all.
 func (s *Server) exportAudit(c *call) error {
 	f, err := s.auditFilter(c)
+	if errors.Is(err, storage.ErrNotFound) {
+		c.attach("audit.jsonl")
+		_, err = c.stream("application/jsonl").Write(nil)
+		return err
+	}
 	if err != nil {
 		return err
 	}
