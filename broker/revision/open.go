@@ -53,6 +53,15 @@ func (b *Book) TakeFile(ctx context.Context, doc directory.Document, hash string
 	return err
 }
 
+// Reload resolves the references of the active revision anew, for a secret in a file that
+// changed. A secret that cannot be read leaves everything as it is.
+func (b *Book) Reload(ctx context.Context) error {
+	b.turn.Lock()
+	defer b.turn.Unlock()
+	_, err := b.follow(ctx)
+	return err
+}
+
 func (b *Book) takeFile(ctx context.Context, base *Active, doc directory.Document, hash string) error {
 	hash = b.DB.Fingerprint("file", hash) // so that it is no test for guessing a literal secret in the file
 	folded := ownSecrets(doc)

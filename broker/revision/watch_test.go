@@ -190,3 +190,28 @@ func TestAFileThatComesLaterLetsTheNodeFollow(t *testing.T) {
 		}
 	})
 }
+
+// A secret in a file is changed beside the directory, and SIGHUP says so.
+func TestAReloadReadsAgainWhatReferencesName(t *testing.T) {
+	each(t, func(t *testing.T, n *node) {
+		change := n.edit(func(d *directory.Document) { d.Providers[0].ClientSecretSource = "${CORP_SECRET}" })
+		change.Shell = true
+		n.apply(t, change)
+		before := n.Current().Upstreams
+		n.env["CORP_SECRET"] = "another-one-by-now"
+		if err := n.Reload(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		now := n.Current()
+		if p, _ := now.Snapshot.Provider("corp"); now.Number != 2 || p.ClientSecret != "another-one-by-now" || now.Upstreams["corp"] == before["corp"] || now.Upstreams["other"] != before["other"] {
+			t.Errorf("revision %d has the secret of before, or made too much anew", now.Number)
+		}
+		delete(n.env, "CORP_SECRET")
+		if err := n.Reload(t.Context()); err != nil || n.State().Cause == "" {
+			t.Errorf("%v, %+v", err, n.State())
+		}
+		if p, _ := n.Current().Snapshot.Provider("corp"); p.ClientSecret != "another-one-by-now" {
+			t.Error("a secret that is gone took the provider away")
+		}
+	})
+}

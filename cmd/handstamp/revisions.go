@@ -80,7 +80,8 @@ func (h *house) rereading(ctx context.Context, path string) {
 	}
 }
 
-// reread applies the directory of the settings file; what is refused is in the log.
+// reread applies the directory of the settings file, and reads again what its references
+// name; what is refused is in the log.
 func (h *house) reread(ctx context.Context, path string) {
 	cfg, err := configs.Load(path)
 	if err == nil && (cfg.Issuer != h.cfg.Issuer || cfg.Storage.URL != h.cfg.Storage.URL || cfg.Listen != h.cfg.Listen) {
@@ -92,6 +93,9 @@ func (h *house) reread(ctx context.Context, path string) {
 	}
 	if document, hash := fileDirectory(cfg); document != nil {
 		_ = h.book.TakeFile(ctx, *document, hash) // says by itself what became of it
+	}
+	if err := h.book.Reload(ctx); err != nil {
+		h.log.Error("the secrets were not read again", "cause", err)
 	}
 }
 
