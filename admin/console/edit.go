@@ -140,6 +140,10 @@ func (v *visit) edit(ch change) error {
 	if err != nil {
 		return v.unsaved(ch, err, show)
 	}
+	if len(plan.Problems) > 0 { // beside what was typed, and not on a page that only repeats it
+		ch.Form.blameAll(plan.Problems)
+		return show(http.StatusUnprocessableEntity)
+	}
 	return v.showPlan(ch, plan, edit.Op == "delete")
 }
 

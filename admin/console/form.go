@@ -152,7 +152,13 @@ func (f *Form) blame(err error) bool {
 	if len(p.Problems) == 0 {
 		f.Problems = append(f.Problems, Summary{Text: words(p.Title+": "+p.Detail, 500)})
 	}
-	for _, line := range p.Problems {
+	f.blameAll(p.Problems)
+	return true
+}
+
+// blameAll puts faults beside their fields, and above the form those that belong to none.
+func (f *Form) blameAll(faults []api.Fault) {
+	for _, line := range faults {
 		text := words(faultText(line), 600)
 		if one := f.fieldAt(line.Path); one != nil {
 			f.wrong(one, text)
@@ -160,7 +166,6 @@ func (f *Form) blame(err error) bool {
 			f.Problems = append(f.Problems, Summary{Text: words(strings.Trim(line.Path+": "+text, ": "), 700)})
 		}
 	}
-	return true
 }
 
 // fieldAt finds whose path is the end of a problem's, such as issuer in
