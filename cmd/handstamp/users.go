@@ -58,23 +58,28 @@ func (v *visit) person(ctx context.Context, args []string, sub, provider string)
 			return u, err
 		}
 	}
-	u, err := v.UserByLogin(ctx, provider, name)
-	if err == nil || !api.IsNotFound(err) && !api.IsInvalid(err) || provider != "" {
-		if api.IsNotFound(err) {
-			return nil, fmt.Errorf("there is no %s at %s; handstamp users list shows who is there", oneLine(name), provider)
-		}
-		return u, err
-	}
-	all, err := upTo(1000, func(o api.ListOptions) (*api.Page[api.User], error) {
-		return v.Users(ctx, api.UserFilter{ListOptions: o, Q: name})
-	})
-	if err != nil {
+	var fit []api.User
+	switch u, err := v.UserByLogin(ctx, provider, name); {
+	case err == nil && provider != "":
+		return u, nil
+	case err == nil:
+		fit = append(fit, *u)
+	case api.IsNotFound(err) && provider != "":
+		return nil, fmt.Errorf("there is no %s at %s; handstamp users list shows who is there", oneLine(name), provider)
+	case !api.IsNotFound(err) && !api.IsInvalid(err) || provider != "": // invalid: nobody has a password here
 		return nil, err
 	}
-	var fit []api.User
-	for _, u := range all {
-		if strings.EqualFold(u.Email, name) {
-			fit = append(fit, u)
+	if strings.Contains(name, "@") {
+		all, err := upTo(1000, func(o api.ListOptions) (*api.Page[api.User], error) {
+			return v.Users(ctx, api.UserFilter{ListOptions: o, Q: name})
+		})
+		if err != nil {
+			return nil, err
+		}
+		for _, u := range all {
+			if strings.EqualFold(u.Email, name) && (len(fit) == 0 || fit[0].Sub != u.Sub) {
+				fit = append(fit, u)
+			}
 		}
 	}
 	switch len(fit) {
@@ -87,7 +92,7 @@ func (v *visit) person(ctx context.Context, args []string, sub, provider string)
 	for _, u := range fit {
 		subs = append(subs, u.Sub+" ("+strings.Join(u.Providers, ", ")+")")
 	}
-	return nil, fmt.Errorf("several people have the address %s; say which with --sub: %s", oneLine(name), strings.Join(subs, "; "))
+	return nil, fmt.Errorf("several people are called %s; say which with --sub: %s", oneLine(name), strings.Join(subs, "; "))
 }
 
 // called names a person in a sentence: as they sign in here, or as people know them.

@@ -151,3 +151,23 @@ func TestL12_WhoComesFromAProviderIsTurnedAwayBySub(t *testing.T) {
 		t.Errorf("two people at once: %s", out)
 	}
 }
+
+// A login name of one person may be the address of another: nobody is guessed at.
+func TestAVerbAsksWhichOfTwoPeopleIsMeant(t *testing.T) {
+	file := ledger(t)
+	if out, err := users(t, "", "new", "alice@acme.example", "-c", file); err != nil {
+		t.Fatalf("%v %s", err, out)
+	}
+	if out, err := users(t, "", "disable", "alice@acme.example", "-c", file); err != nil || !strings.Contains(out, "alice@acme.example is disabled") {
+		t.Fatalf("%v %s", err, out)
+	}
+	if out, err := users(t, "", "new", "other", "--email", "Alice@acme.example", "-c", file); err != nil {
+		t.Fatalf("%v %s", err, out)
+	}
+	if out, err := users(t, "", "enable", "alice@acme.example", "-c", file); err == nil || !strings.Contains(err.Error(), "several people are called alice@acme.example; say which with --sub: ") {
+		t.Errorf("%v %s", err, out)
+	}
+	if out, err := users(t, "", "enable", "alice@acme.example", "--provider", "local", "-c", file); err != nil { // the login there
+		t.Errorf("%v %s", err, out)
+	}
+}
