@@ -86,6 +86,7 @@ type plan struct {
 	appSecret, upstreamSecret         string
 	upstreamIssuer                    map[string]string // by slug
 	ca                                *authority        // over https, where there is one
+	also                              string            // more settings
 }
 
 func newPlan(t *testing.T) *plan {
@@ -129,6 +130,14 @@ func (p *plan) serve() *broker {
 	settings := "testdata/handstamp.yaml"
 	if p.ca != nil {
 		settings = p.ca.settings(p.t, settings)
+	}
+	if p.also != "" {
+		content, err := os.ReadFile(settings)
+		if err != nil {
+			p.t.Fatal(err)
+		}
+		settings = filepath.Join(p.t.TempDir(), "handstamp.yaml")
+		write(p.t, settings, string(content)+p.also)
 	}
 	b.process = start(p.t, ".", env, binary, "serve", "-c", settings)
 	b.answers(p.t, b.client(), p.issuer+"/readyz")
