@@ -38,7 +38,7 @@ func (c *Console) revision(v *visit) error {
 	if err != nil {
 		return err
 	}
-	r, err := v.api.Revision(v.ctx(), n)
+	r, err := v.revisionWithoutDocument(n)
 	if err != nil {
 		return err
 	}
@@ -55,6 +55,27 @@ func (c *Console) revision(v *visit) error {
 		Against  string
 		More     int
 	}{r, diff, v.query("against"), more})
+}
+
+// revisionWithoutDocument is what the history says of a revision: its document may hold
+// ten thousand apps, and nobody reads it here.
+func (v *visit) revisionWithoutDocument(n int64) (*api.Revision, error) {
+	list := api.ListOptions{Limit: 200}
+	for range 5 {
+		page, err := v.api.Revisions(v.ctx(), list)
+		if err != nil {
+			return nil, err
+		}
+		for _, r := range page.Items {
+			if r.Number == n {
+				return &r, nil
+			}
+		}
+		if list.Cursor = page.Next; page.Next == "" {
+			return nil, errNotFound
+		}
+	}
+	return v.api.Revision(v.ctx(), n)
 }
 
 // rollback shows what applying an old version again would do, and does it.
