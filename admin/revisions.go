@@ -71,6 +71,10 @@ func (s *Server) readRevision(c *call, n int64) (*storage.Revision, *directory.D
 	if err != nil {
 		return nil, nil, err
 	}
+	if active := s.book.Current(); active.Number == n { // read before, by whoever made it active
+		doc := active.Document
+		return r, &doc, nil
+	}
 	doc, problems := directory.ParseDocument(r.Document)
 	if len(problems) > 0 {
 		return nil, nil, fmt.Errorf("revision %d: %s", n, problems[0])
