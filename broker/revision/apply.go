@@ -205,8 +205,8 @@ func (b *Book) cannot(number int64, err error) error {
 		s.Cause = err.Error()
 	})
 	b.watch.stuck, b.watch.tried = number, b.Now()
-	if !said {
-		b.Logger.Error("this node cannot run the active directory; the former one stays", "revision", number, "cause", err)
+	if a := b.active.Load(); !said && a != nil {
+		b.Logger.Error("this node cannot run the active directory; the former one stays", "revision", number, "runs", a.Number, "cause", err)
 	}
 	return fmt.Errorf("revision %d: %w", number, err)
 }

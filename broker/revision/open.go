@@ -33,7 +33,8 @@ func (b *Book) Open(ctx context.Context, fromFile *directory.Document, hash stri
 	if a := b.active.Load(); a != nil {
 		return a, nil
 	}
-	return nil, errors.New("the active directory cannot be run here: " + b.State().Cause)
+	s := b.State()
+	return nil, fmt.Errorf("revision %d is active, and cannot be run here: %s", s.Newest, s.Cause)
 }
 
 // TakeFile is what becomes of a settings file at the start and when it changes. On one

@@ -215,3 +215,19 @@ func TestAReloadReadsAgainWhatReferencesName(t *testing.T) {
 		}
 	})
 }
+
+func TestAStartWithoutWhatTheActiveRevisionNamesSaysWhatIsMissing(t *testing.T) {
+	each(t, func(t *testing.T, n *node) {
+		change := n.edit(func(d *directory.Document) { d.Providers[0].ClientSecretSource = "${CORP_SECRET}" })
+		change.Shell = true
+		n.apply(t, change)
+		bare := newNode(n.DB, func(n *node) { delete(n.env, "CORP_SECRET") })
+		if _, err := bare.Open(t.Context(), nil, ""); err == nil || !contains(err.Error(), "revision 2", "providers[0].client_secret", "not set") {
+			t.Errorf("%v", err)
+		}
+		file := edited(document(), func(d *directory.Document) { d.Clients[0].Name = "Mended" })
+		if a, err := bare.Open(t.Context(), &file, "hash"); err != nil || a.Number != 3 {
+			t.Errorf("a file that names it no more: %+v, %v", a, err)
+		}
+	})
+}

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io/fs"
 	"log/slog"
+	"net"
 	"net/http"
 	"os"
 	"path/filepath"
@@ -220,5 +221,32 @@ func TestTheAnswerOfAHandlerInProcessIsReadWhileItIsWritten(t *testing.T) {
 	if resp, err := hang.RoundTrip(req); err == nil {
 		resp.Body.Close()
 		t.Error("a caller that gave up waits on")
+	}
+}
+
+// A program administers with a token of its own, and with no more than its machine_scopes.
+func TestVerbsReachAServerAsAMachine(t *testing.T) {
+	free, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	door := free.Addr().String()
+	if err := free.Close(); err != nil {
+		t.Fatal(err)
+	}
+	text := strings.Replace(small("sqlite:"+filepath.Join(t.TempDir(), "book.db")), "http://127.0.0.1:5999\nlisten: 127.0.0.1:0", "http://"+door+"\nlisten: "+door, 1)
+	r := serving(t, text+"  - {id: ci, secrets: [abcdefghijklmnopqrstuvwxyz-of-ci], machine_scopes: [\"handstamp:directory:read\"]}\n")
+	t.Setenv("HANDSTAMP_CLIENT_ID", "ci")
+	t.Setenv("HANDSTAMP_CLIENT_SECRET", "abcdefghijklmnopqrstuvwxyz-of-ci")
+	if text, code := say(t, "history", "--url", r.url, "-c", r.config); code != 0 || !strings.Contains(text, "the settings file") {
+		t.Errorf("%d: %s", code, text)
+	}
+	if text, code := say(t, "rollback", "1", "--url", r.url, "-c", r.config); code == 0 || !strings.Contains(text, "handstamp:directory:write") {
+		t.Errorf("what its scopes do not have: %d: %s", code, text)
+	}
+	t.Setenv("HANDSTAMP_ISSUER", r.cfg.Issuer)
+	t.Setenv("HANDSTAMP_CLIENT_SECRET", "not-the-one-that-it-has")
+	if text, code := say(t, "history", "--url", r.url, "-c", "nowhere.yaml"); code == 0 || !strings.Contains(text, "invalid_client") {
+		t.Errorf("another secret: %d: %s", code, text)
 	}
 }
