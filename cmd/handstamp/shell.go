@@ -126,10 +126,13 @@ func (d *desk) findSocket() (string, error) {
 		return d.socket, nil
 	}
 	cfg, err := configs.Glance(d.config)
-	if err != nil {
-		return "", err
+	if err == nil {
+		return cfg.AdminSocket(), nil
 	}
-	return cfg.AdminSocket(), nil
+	if _, plain := configs.Load(d.config); plain != nil {
+		err = plain // which says what is not set
+	}
+	return "", err
 }
 
 // inProcess opens the house without a listener: its database, its directory, its API.

@@ -250,3 +250,11 @@ func TestVerbsReachAServerAsAMachine(t *testing.T) {
 		t.Errorf("another secret: %d: %s", code, text)
 	}
 }
+
+func TestAVerbSaysWhichVariableTheSettingsMiss(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "handstamp.yaml")
+	write(t, path, "issuer: http://127.0.0.1:5999\nstorage: {url: \"${HANDSTAMP_TEST_NOT_SET}\"}\n")
+	if text, code := say(t, "history", "-c", path); code == 0 || !strings.Contains(text, "HANDSTAMP_TEST_NOT_SET is not set") {
+		t.Errorf("%d: %s", code, text)
+	}
+}
