@@ -9,7 +9,7 @@ import (
 
 func TestAGlanceNeedsNoSecretsAtHand(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "h.yaml")
-	text := strings.Replace(sourced, "%s", "${NOT_SET_ANYWHERE_1}", 1) + "sealing_keys: [\"${NOT_SET_ANYWHERE_2}\"]\nstorage: {url: \"sqlite:book.db\"}\n"
+	text := strings.Replace(sourced, "%s", `"${NOT_SET_ANYWHERE_1}"`, 1) + "sealing_keys: [\"${NOT_SET_ANYWHERE_2}\"]\nstorage: {url: \"sqlite:book.db\"}\n"
 	if err := os.WriteFile(path, []byte(strings.ReplaceAll(text, "X_SECRET", "NOT_SET_ANYWHERE_3")), 0o600); err != nil {
 		t.Fatal(err)
 	}
