@@ -36,7 +36,7 @@ import (
 // Options are the running rooms that the desk works with.
 type Options struct {
 	Issuer  string // the broker's
-	URL     string // of this listener, without a path: the only Host that is answered
+	URL     string // of this listener, without a path: the only Host that is answered; the Issuer where there is only the shell
 	Version string // of the program
 	DB      *storage.DB
 	Book    *revision.Book

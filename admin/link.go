@@ -34,6 +34,9 @@ func (s *Server) makeLink(c *call) error {
 	if err := c.noBody(); err != nil {
 		return err
 	}
+	if s.options.URL == s.issuer { // see Options.URL
+		return conflict("there is no console that the link could lead to: set admin.listen, restart, and make the link again")
+	}
 	token, expires := oauth.NewSecret(), s.now().Add(linkLife).Truncate(time.Second)
 	id, err := s.db.NewAdminLink(c.ctx(), c.actor(), oauth.Hash(linkDomain, token), expires)
 	if err != nil {

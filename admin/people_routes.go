@@ -42,7 +42,7 @@ func peopleRoutes() []route {
 		{method: get, path: "/admins", need: read, does: (*Server).admins, says: "Who may administer, owners first", out: api.Page[api.Admin]{}},
 		{method: put, path: "/admins/:provider/:key", need: own, does: (*Server).setAdmin, query: "force", reason: true, fresh: true, says: "Give an identity a role", out: api.Admin{}, in: api.AdminRole{}, more: []int{409, 422}},
 		{method: del, path: "/admins/:provider/:key", need: own, does: (*Server).dropAdmin, query: "force", reason: true, fresh: true, says: "Take the role away", more: []int{409}},
-		{method: post, path: "/admin-links", need: anybody, does: (*Server).makeLink, reason: true, shell: true, says: "Make a link that gives an owner's session, once", out: api.AdminLink{}, status: 201},
+		{method: post, path: "/admin-links", need: anybody, does: (*Server).makeLink, reason: true, shell: true, says: "Make a link that gives an owner's session, once", out: api.AdminLink{}, status: 201, more: []int{409}},
 		{method: del, path: "/admin-links", need: own, does: (*Server).endLinks, reason: true, fresh: true, says: "End every link and the sessions that they gave", out: api.Ended{}},
 		{method: post, path: "/admin-links/take", need: public, does: (*Server).takeLink, says: "Use a link up", out: api.LinkSession{}, in: api.TakenLink{}, status: 201, more: []int{401, 404, 410, 503}},
 		{method: del, path: "/admin-links/session", need: anybody, does: (*Server).endLink, says: "End the session of the caller's link", more: []int{409}},

@@ -4,7 +4,10 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net"
+	"net/url"
 	"strings"
+	"time"
 
 	"github.com/spf13/cobra"
 
@@ -41,12 +44,29 @@ func adminLinkCmd(at *desk) *cobra.Command {
 				if err != nil {
 					return err
 				}
-				return v.told(link, "Open this within ten minutes. It works once, and makes you an owner for half an hour:\n\n    %s\n", link.Link)
+				if err := v.told(link, "Open this within ten minutes. It works once, and makes you an owner for half an hour:\n\n    %s\n", link.Link); err != nil || v.json || !silent(ctx, link.Link) {
+					return err
+				}
+				return v.say("Nobody answers there now: start the server (handstamp serve) before that.")
 			})
 		}}
 	cmd.Flags().BoolVar(&revoke, "revoke", false, "end every link instead, and the sessions that came of one")
 	at.reasons(cmd)
 	return cmd
+}
+
+// silent tells whether an address of this very machine is one where nobody listens. Of
+// others it cannot be told from here.
+func silent(ctx context.Context, address string) bool {
+	u, err := url.Parse(address)
+	if err != nil {
+		return false
+	}
+	if ip := net.ParseIP(u.Hostname()); ip == nil || !ip.IsLoopback() || u.Port() == "" {
+		return false
+	}
+	c, err := (&net.Dialer{Timeout: time.Second}).DialContext(ctx, "tcp", u.Host)
+	return err != nil || c.Close() != nil
 }
 
 func listAdminsCmd(at *desk) *cobra.Command {
