@@ -67,6 +67,9 @@ func (c *Console) signIn(v *visit) error {
 
 // callback takes the broker's answer: this browser's, of this trip, from our broker.
 func (c *Console) callback(v *visit) error {
+	if v.r.Method != http.MethodGet {
+		return errMethod // a HEAD would spend the code
+	}
 	var t trip
 	q := v.r.URL.Query()
 	known := c.jar.open(v.r, "-trip", &t)

@@ -51,3 +51,23 @@ func TestAnOwnersLinkIsSpentByItsButtonAndNotByAPreview(t *testing.T) {
 		t.Errorf("after the sign-out: %s", a.Status)
 	}
 }
+
+func TestS16_ALookAtTheAnswerSpendsNothing(t *testing.T) {
+	k := newKit(t)
+	b := k.signedIn("erin", "owner")
+	if a := b.do(b.request("HEAD", "/callback?code=x&state=y", nil)); a.StatusCode != 405 {
+		t.Errorf("HEAD of the callback: %s", a.Status)
+	}
+	for why, query := range map[string]string{"no trip": "code=x&state=y&iss=" + k.issuer, "nothing": ""} {
+		if a := k.browser().get("/callback?" + query); a.StatusCode != 400 || a.Header.Get("Set-Cookie") != "" {
+			t.Errorf("%s: %s %q", why, a.Status, a.Header.Get("Set-Cookie"))
+		}
+	}
+	other := k.browser()
+	other.get("/sign-in?to=/")
+	for _, query := range []string{"code=x&state=other&iss=" + k.issuer, "code=x&iss=" + k.issuer, "code=x&state=&iss=" + k.issuer} {
+		if a := other.get("/callback?" + query); a.StatusCode != 400 {
+			t.Errorf("%s: %s", query, a.Status)
+		}
+	}
+}

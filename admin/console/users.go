@@ -18,11 +18,15 @@ func (c *Console) userRoutes() []route {
 	}
 	return slices.Concat([]route{
 		{"GET /users", read, c.users},
+		{"GET /new/user", write, c.newUser},
+		{"POST /new/user", write, c.newUser},
 		{"GET /users/{sub}", read, c.user},
 	}, both("/users/{sub}/disable", write, c.disableUser), both("/users/{sub}/enable", write, c.enableUser),
 		both("/users/{sub}/sign-out", write, c.signOutUser), both("/users/{sub}/sessions/{sid}/end", write, c.endSession),
 		both("/users/{sub}/access/{client}/end", write, c.endAccess), both("/users/{sub}/consents/{client}/{host}/forget", write, c.forgetConsent),
 		both("/users/{sub}/identities/{provider}/{key}/unlink", write, c.unlink),
+		both("/users/{sub}/invitation", write, c.invite), both("/users/{sub}/password", write, c.setPassword),
+		both("/users/{sub}/second-factor", write, c.setSecondFactor), both("/users/{sub}/second-factor/drop", write, c.dropSecondFactor),
 		both("/users/{sub}/export", own, c.exportUser), both("/users/{sub}/erase", own, c.eraseUser))
 }
 
@@ -38,11 +42,16 @@ func (c *Console) users(v *visit) error {
 	if err != nil {
 		return err
 	}
+	slugs, err := v.localProviders()
+	if err != nil {
+		return err
+	}
 	return v.show("users", "Users", struct {
 		Filters filters
 		Items   []api.User
 		Pager   pager
-	}{f, page.Items, pagerView(f.Base, page.Next)})
+		Local   bool // people can be added here
+	}{f, page.Items, pagerView(f.Base, page.Next), len(slugs) > 0})
 }
 
 // user shows one person: how they are known, where they are signed in, and why they
