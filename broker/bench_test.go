@@ -5,9 +5,15 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"net/url"
+	"path/filepath"
 	"strings"
 	"testing"
 
+	sdkmetric "go.opentelemetry.io/otel/sdk/metric"
+	sdktrace "go.opentelemetry.io/otel/sdk/trace"
+	"go.opentelemetry.io/otel/sdk/trace/tracetest"
+
+	"github.com/handstamp/handstamp/broker"
 	"github.com/handstamp/handstamp/broker/directory"
 )
 
@@ -72,8 +78,18 @@ func BenchmarkRefresh(b *testing.B) {
 	}
 }
 
-func BenchmarkLogin(b *testing.B) {
-	k := newKit(b, es256)
+func BenchmarkLogin(b *testing.B) { benchLogin(b, newKit(b, es256)) }
+
+// BenchmarkLoginWatched is a login that is measured and traced. Spans go nowhere.
+func BenchmarkLoginWatched(b *testing.B) {
+	benchLogin(b, newKitAs(b, func(k *kit) {
+		k.dbURL = "sqlite:" + filepath.Join(b.TempDir(), "book.db")
+		k.telemetry = broker.Telemetry{Clients: 100, Metrics: sdkmetric.NewMeterProvider(sdkmetric.WithReader(sdkmetric.NewManualReader())),
+			Traces: sdktrace.NewTracerProvider(sdktrace.WithBatcher(tracetest.NewNoopExporter()))}
+	}, es256))
+}
+
+func benchLogin(b *testing.B, k *kit) {
 	b.ReportAllocs()
 	for b.Loop() {
 		l := k.login("web", "provider", "google")
