@@ -9,7 +9,6 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
-	"runtime/debug"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -51,7 +50,7 @@ func serve(ctx context.Context, path string, out io.Writer) error {
 	current := h.book.Current()
 	log.Info("the door is open", "issuer", cfg.Issuer, "listen", openings[0].listener.Addr().String(), "tls", cfg.TLS.Cert != "", "revision", current.Number,
 		"providers", len(current.Document.Providers), "clients", len(current.Document.Clients), "console", h.adminURL())
-	debug.FreeOSMemory() // what reading settings and compiling rules took is not needed again
+	giveBack() // what reading settings and compiling rules took is not needed again
 	background, stop := context.WithCancel(ctx)
 	defer stop()
 	go h.reseal(background)
