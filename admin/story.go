@@ -54,7 +54,7 @@ func says(step storage.LoginStep, l *storage.Login) string {
 	case storage.StepTokens:
 		return client + " was given tokens at once"
 	case storage.StepRefused:
-		return with("the login ended without", " (%s)")
+		return with("and the login ended here", ": %s")
 	}
 	return with(step.What, ": %s") // of a newer version
 }
