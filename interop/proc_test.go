@@ -27,6 +27,7 @@ type process struct {
 	cmd   *exec.Cmd
 	lines chan string
 	done  chan struct{}
+	ahead string // a line that was waited for and not read yet
 
 	mu  sync.Mutex
 	all bytes.Buffer
@@ -101,21 +102,40 @@ func (p *process) says(t *testing.T, v any) {
 	t.Helper()
 	timeout := time.After(patience)
 	for {
-		select {
-		case line, ok := <-p.lines:
-			if !ok {
-				t.Fatalf("%s ended before it said what it found:\n%s", p.name, p.output())
+		line, ok := p.ahead, true
+		if p.ahead = ""; line == "" {
+			select {
+			case line, ok = <-p.lines:
+			case <-timeout:
+				t.Fatalf("%s said nothing for %v:\n%s", p.name, patience, p.output())
 			}
-			if !strings.HasPrefix(line, "{") {
-				continue
-			}
-			if err := json.Unmarshal([]byte(line), v); err != nil {
-				t.Fatalf("%s said %s: %v", p.name, line, err)
-			}
-			return
-		case <-timeout:
-			t.Fatalf("%s said nothing for %v:\n%s", p.name, patience, p.output())
 		}
+		if !ok {
+			t.Fatalf("%s ended before it said what it found:\n%s", p.name, p.output())
+		}
+		if !strings.HasPrefix(line, "{") {
+			continue
+		}
+		if err := json.Unmarshal([]byte(line), v); err != nil {
+			t.Fatalf("%s said %s: %v", p.name, line, err)
+		}
+		return
+	}
+}
+
+// startup is how long a program that others wrote may take to its first line before it is begun anew.
+const startup = 20 * time.Second
+
+// speaksWithin waits for the first line, which says still reads.
+func (p *process) speaksWithin(d time.Duration) bool {
+	select {
+	case line, ok := <-p.lines:
+		if ok {
+			p.ahead = line
+		}
+		return ok
+	case <-time.After(d):
+		return false
 	}
 }
 
