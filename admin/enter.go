@@ -5,16 +5,13 @@ import (
 	"crypto/rand"
 	"fmt"
 	"net/http"
-	"net/url"
-	"path"
-	"runtime"
 	"runtime/debug"
-	"strings"
 	"time"
 
 	"github.com/gin-gonic/gin"
 
 	"github.com/handstamp/handstamp/admin/api"
+	"github.com/handstamp/handstamp/broker/door"
 )
 
 const (
@@ -26,7 +23,7 @@ const (
 // host; and it writes the one log record.
 func (s *Server) enter(w http.ResponseWriter, r *http.Request, e *gin.Engine) {
 	began := s.now()
-	rec := &recorder{ResponseWriter: w, reference: rand.Text()[:16]}
+	rec := &recorder{Writer: door.Writer{ResponseWriter: w}, reference: rand.Text()[:16]}
 	defer s.record(rec, r, began)
 	h := rec.Header()
 	h.Set("Cache-Control", "no-store")
@@ -46,9 +43,9 @@ func (s *Server) unwelcome(rec *recorder, r *http.Request, e *gin.Engine) *api.P
 	switch {
 	case len(r.RequestURI) > 16<<10:
 		return problem(http.StatusRequestURITooLong, api.TooLarge, "the address is too long").Problem
-	case !canonical(r.URL):
+	case !door.Canonical(r.URL):
 		return problem(http.StatusNotFound, api.NotFound, "").Problem
-	case e == s.network && !health && !sameHost(s.url, r.Host):
+	case e == s.network && !health && !door.SameHost(s.url, r.Host):
 		rec.cause = fmt.Errorf("Host is %.100q, that of admin.url is %s: a proxy must pass it as it came", r.Host, s.url.Host)
 		return problem(http.StatusMisdirectedRequest, api.BadRequest, "this server is not known by that host name").Problem
 	case r.Header.Get("Content-Encoding") != "":
@@ -57,48 +54,14 @@ func (s *Server) unwelcome(rec *recorder, r *http.Request, e *gin.Engine) *api.P
 	return nil
 }
 
-// canonical tells whether a proxy in front and we read the same address. What stands
-// escaped in a path is only what has to.
-func canonical(u *url.URL) bool {
-	return u.Path == path.Clean(u.Path) && !strings.ContainsAny(u.Path, ";\\") && u.RawPath == ""
-}
-
-// sameHost tells whether a Host header names our own (RFC 9110 §7.2); the scheme's port
-// may be spelled out.
-func sameHost(own *url.URL, host string) bool {
-	if own.Port() == "" {
-		host = strings.TrimSuffix(host, map[string]string{"https": ":443", "http": ":80"}[own.Scheme])
-	}
-	return strings.EqualFold(host, own.Host)
-}
-
 // recorder collects what the request's one log record says.
 type recorder struct {
-	http.ResponseWriter
+	door.Writer
 	reference string
-	status    int
 	who       *caller
 	kind      string // of the problem
 	cause     error
 }
-
-func (rec *recorder) WriteHeader(status int) {
-	if rec.status != 0 {
-		return // gin says it once more
-	}
-	rec.status = status
-	rec.ResponseWriter.WriteHeader(status)
-}
-
-func (rec *recorder) Write(p []byte) (int, error) {
-	if rec.status == 0 {
-		rec.status = http.StatusOK
-	}
-	return rec.ResponseWriter.Write(p)
-}
-
-// Unwrap lets http.ResponseController reach the connection.
-func (rec *recorder) Unwrap() http.ResponseWriter { return rec.ResponseWriter }
 
 type recorderKey struct{}
 
@@ -107,41 +70,25 @@ func (s *Server) record(rec *recorder, r *http.Request, began time.Time) {
 	if p == http.ErrAbortHandler { // half an answer must not look like a whole one
 		defer panic(p)
 	} else if p != nil {
-		s.log.Error("panic", "reference", rec.reference, "path", cut(r.URL.Path), "panic", kindOf(p), "stack", string(debug.Stack()))
-		if rec.status == 0 {
+		s.log.Error("panic", "reference", rec.reference, "path", door.Cut(r.URL.Path), "panic", door.KindOfPanic(p), "stack", string(debug.Stack()))
+		if rec.Status == 0 {
 			s.write(rec, rec, problem(http.StatusInternalServerError, api.Internal, "").Problem)
 		}
 	}
-	attrs := []any{"reference", rec.reference, "surface", "admin", "method", cut(r.Method), "path", cut(r.URL.Path), "status", rec.status,
+	attrs := []any{"reference", rec.reference, "surface", "admin", "method", door.Cut(r.Method), "path", door.Cut(r.URL.Path), "status", rec.Status,
 		"took_us", s.now().Sub(began).Microseconds()}
 	if rec.who != nil {
-		attrs = append(attrs, "caller", rec.who.kind, "caller_id", cut(rec.who.id()))
+		attrs = append(attrs, "caller", rec.who.kind, "caller_id", door.Cut(rec.who.id()))
 	}
 	if rec.kind != "" {
 		attrs = append(attrs, "error", rec.kind)
 	}
 	if rec.cause != nil {
-		attrs = append(attrs, "cause", cut(rec.cause.Error()))
+		attrs = append(attrs, "cause", door.Cut(rec.cause.Error()))
 	}
-	if rec.status >= 500 {
+	if rec.Status >= 500 {
 		s.log.Error("request", attrs...)
 		return
 	}
 	s.log.Info("request", attrs...)
-}
-
-// kindOf says what panicked. Only the runtime's own words are repeated: any other value
-// could carry what the request did.
-func kindOf(p any) string {
-	if err, ok := p.(runtime.Error); ok {
-		return err.Error()
-	}
-	return fmt.Sprintf("a %T", p)
-}
-
-func cut(s string) string {
-	if len(s) > 256 {
-		s = s[:256] + "…"
-	}
-	return strings.ToValidUTF8(s, "?")
 }

@@ -10,6 +10,7 @@ import (
 
 	"github.com/handstamp/handstamp/admin/api"
 	"github.com/handstamp/handstamp/broker/directory"
+	"github.com/handstamp/handstamp/broker/door"
 	"github.com/handstamp/handstamp/broker/revision"
 	"github.com/handstamp/handstamp/providers"
 )
@@ -193,7 +194,7 @@ func (s *Server) testProvider(c *call) error {
 		return invalid("people of this provider have their passwords here: there is nothing to test")
 	}
 	back, err := url.Parse(in.Back)
-	if err != nil || !strings.HasPrefix(in.Back, s.url.Scheme+"://"+s.url.Host+"/") || !canonical(back) || back.User != nil || back.Fragment != "" || strings.ContainsAny(in.Back, "\\\r\n") {
+	if err != nil || !strings.HasPrefix(in.Back, s.url.Scheme+"://"+s.url.Host+"/") || !door.Canonical(back) || back.User != nil || back.Fragment != "" || strings.ContainsAny(in.Back, "\\\r\n") {
 		return invalid("back is an address of the console, below %s/", strings.TrimSuffix(s.url.String(), "/"))
 	}
 	if s.options.TestSignIn == nil {

@@ -8,6 +8,7 @@ import (
 
 	"github.com/gin-gonic/gin"
 
+	"github.com/handstamp/handstamp/broker/door"
 	"github.com/handstamp/handstamp/broker/session"
 	"github.com/handstamp/handstamp/storage"
 )
@@ -26,7 +27,7 @@ var ended = map[string]string{
 // endAtAccount ends something of the person's own: a POST from our own page with the
 // one value that only a page made for this session holds.
 func (b *Broker) endAtAccount(c *gin.Context) error {
-	if !session.SameSite(c.Request, b.issuer) {
+	if !door.SameSite(c.Request, b.issuer) {
 		return refuse(http.StatusForbidden, "This request did not come from our own page. Nothing has changed.", alarmed(EventCrossSite, "cross-site POST to the account page"))
 	}
 	form, oerr := readForm(c)

@@ -12,6 +12,7 @@ import (
 	"github.com/gin-gonic/gin"
 
 	"github.com/handstamp/handstamp/broker/directory"
+	"github.com/handstamp/handstamp/broker/door"
 	"github.com/handstamp/handstamp/broker/oauth"
 	"github.com/handstamp/handstamp/broker/page"
 	"github.com/handstamp/handstamp/broker/session"
@@ -56,7 +57,7 @@ func tooManyTries(p *page.Pages, wait time.Duration) string {
 // own page, with this tab's transaction and its one-time value; the provider checks it
 // and either knows the person or asks again.
 func (b *Broker) takeAnswer(c *gin.Context) error {
-	if !session.SameSite(c.Request, b.issuer) {
+	if !door.SameSite(c.Request, b.issuer) {
 		return refuse(http.StatusForbidden, "This request did not come from our own page.", alarmed(EventCrossSite, "cross-site POST to the sign-in page"))
 	}
 	form, oerr := readForm(c)

@@ -8,6 +8,7 @@ import (
 	"github.com/gin-gonic/gin"
 
 	"github.com/handstamp/handstamp/broker/directory"
+	"github.com/handstamp/handstamp/broker/door"
 	"github.com/handstamp/handstamp/broker/oauth"
 	"github.com/handstamp/handstamp/broker/session"
 	"github.com/handstamp/handstamp/providers"
@@ -42,7 +43,7 @@ func (b *Broker) upstreamLogout(c *gin.Context) error {
 	dir := b.dir.Load()
 	p, ok := dir.Provider(c.Param("slug"))
 	if !ok || p.Disabled {
-		return oauth.E(oauth.InvalidRequest, "no provider takes logout tokens here").Because(reason("unknown or disabled provider " + cut(c.Param("slug"))))
+		return oauth.E(oauth.InvalidRequest, "no provider takes logout tokens here").Because(reason("unknown or disabled provider " + door.Cut(c.Param("slug"))))
 	}
 	rec(c).provider = p.Slug
 	reader, ok := dir.Upstreams[p.Slug].(providers.LogoutReader)

@@ -8,6 +8,7 @@ import (
 
 	"github.com/gin-gonic/gin"
 
+	"github.com/handstamp/handstamp/broker/door"
 	"github.com/handstamp/handstamp/broker/grant"
 	"github.com/handstamp/handstamp/broker/oauth"
 	"github.com/handstamp/handstamp/broker/page"
@@ -56,7 +57,7 @@ func (b *Broker) askConsent(c *gin.Context) error {
 // takeConsent takes the person's answer. It is a POST from our own page, with this
 // tab's transaction, its one-time token and the session it was rendered for.
 func (b *Broker) takeConsent(c *gin.Context) error {
-	if !session.SameSite(c.Request, b.issuer) {
+	if !door.SameSite(c.Request, b.issuer) {
 		return refuse(http.StatusForbidden, "This request did not come from our own page.", alarmed(EventCrossSite, "cross-site POST to the consent page"))
 	}
 	form, oerr := readForm(c)

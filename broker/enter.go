@@ -5,9 +5,6 @@ import (
 	"crypto/rand"
 	"fmt"
 	"net/http"
-	"net/url"
-	"path"
-	"runtime"
 	"runtime/debug"
 	"strings"
 	"time"
@@ -15,6 +12,7 @@ import (
 	"github.com/gin-gonic/gin"
 	spans "go.opentelemetry.io/otel/trace"
 
+	"github.com/handstamp/handstamp/broker/door"
 	"github.com/handstamp/handstamp/broker/page"
 	"github.com/handstamp/handstamp/broker/session"
 	"github.com/handstamp/handstamp/storage"
@@ -30,7 +28,7 @@ const (
 // known host, sizes; and it writes the one log record.
 func (b *Broker) enter(w http.ResponseWriter, r *http.Request) {
 	began := b.now()
-	rec := &recorder{ResponseWriter: w, reference: rand.Text()[:16], began: began}
+	rec := &recorder{Writer: door.Writer{ResponseWriter: w}, reference: rand.Text()[:16], began: began}
 	defer b.record(rec, r)
 	if why := b.unwelcome(rec, r); why != 0 {
 		rec.Header().Set("Cache-Control", "no-store")
@@ -45,12 +43,12 @@ func (b *Broker) enter(w http.ResponseWriter, r *http.Request) {
 func (b *Broker) unwelcome(rec *recorder, r *http.Request) int {
 	health := r.URL.Path == "/livez" || r.URL.Path == "/readyz"
 	switch {
-	case r.URL.RawPath != "" || r.URL.Path != path.Clean(r.URL.Path) || strings.ContainsAny(r.URL.Path, ";\\"):
-		return http.StatusNotFound // only canonical paths: a proxy and we must mean the same
+	case !door.Canonical(r.URL):
+		return http.StatusNotFound
 	case len(r.RequestURI) > 16<<10:
 		return http.StatusRequestURITooLong
-	case !health && !sameHost(b.issuer, r.Host):
-		rec.cause = fmt.Errorf("Host is %s, the issuer's is %s: a proxy must pass it as it came", cut(r.Host), b.issuer.Host)
+	case !health && !door.SameHost(b.issuer, r.Host):
+		rec.cause = fmt.Errorf("Host is %s, the issuer's is %s: a proxy must pass it as it came", door.Cut(r.Host), b.issuer.Host)
 		return http.StatusMisdirectedRequest
 	case r.Header.Get("Content-Encoding") != "":
 		return http.StatusUnsupportedMediaType
@@ -66,20 +64,11 @@ func (b *Broker) unwelcome(rec *recorder, r *http.Request) int {
 	return 0
 }
 
-// kindOf says what panicked. Only the runtime's own words are repeated: any other
-// value could carry what the request did.
-func kindOf(p any) string {
-	if err, ok := p.(runtime.Error); ok {
-		return err.Error()
-	}
-	return fmt.Sprintf("a %T", p)
-}
-
 // excuse is the answer after a panic: the page with a reference, or where even that
 // fails, a line of text. What was asked is not in it, and not in the log.
 func (b *Broker) excuse(rec *recorder) {
 	defer func() {
-		if recover() != nil && rec.status == 0 {
+		if recover() != nil && rec.Status == 0 {
 			http.Error(rec, "Something went wrong. Reference: "+rec.reference, http.StatusInternalServerError)
 		}
 	}()
@@ -88,20 +77,10 @@ func (b *Broker) excuse(rec *recorder) {
 	}
 }
 
-// sameHost tells whether a Host header names the issuer's host (RFC 9110 §7.2); the
-// scheme's own port may be spelled out.
-func sameHost(issuer *url.URL, host string) bool {
-	if issuer.Port() == "" {
-		host = strings.TrimSuffix(host, map[string]string{"https": ":443", "http": ":80"}[issuer.Scheme])
-	}
-	return strings.EqualFold(host, issuer.Host)
-}
-
 // recorder collects what the request's one log record says.
 type recorder struct {
-	http.ResponseWriter
+	door.Writer
 	reference        string
-	status           int
 	client, provider string
 	code             string
 	locales          string // ui_locales of the request
@@ -116,41 +95,24 @@ type recorder struct {
 	span             spans.Span
 }
 
-func (rec *recorder) WriteHeader(status int) {
-	if rec.status == 0 {
-		rec.status = status
-	}
-	rec.ResponseWriter.WriteHeader(status)
-}
-
-func (rec *recorder) Write(p []byte) (int, error) {
-	if rec.status == 0 {
-		rec.status = http.StatusOK
-	}
-	return rec.ResponseWriter.Write(p)
-}
-
-// Unwrap lets http.ResponseController reach the connection.
-func (rec *recorder) Unwrap() http.ResponseWriter { return rec.ResponseWriter }
-
 func (b *Broker) record(rec *recorder, r *http.Request) {
 	if p := recover(); p != nil {
-		b.log.Error("panic", "reference", rec.reference, "path", cut(r.URL.Path), "panic", kindOf(p), "stack", string(debug.Stack()))
-		if rec.status == 0 {
+		b.log.Error("panic", "reference", rec.reference, "path", door.Cut(r.URL.Path), "panic", door.KindOfPanic(p), "stack", string(debug.Stack()))
+		if rec.Status == 0 {
 			b.excuse(rec)
 		}
-		rec.trace.ends(b.now(), storage.LoginFailed, "500", reason("panic: "+kindOf(p)))
+		rec.trace.ends(b.now(), storage.LoginFailed, "500", reason("panic: "+door.KindOfPanic(p)))
 		b.journalise(rec)
 	}
 	b.measure(rec, r.Method)
 	b.endSpan(rec, r)
-	attrs := []any{"reference", rec.reference, "method", cut(r.Method), "path", cut(r.URL.Path), "status", rec.status,
+	attrs := []any{"reference", rec.reference, "method", door.Cut(r.Method), "path", door.Cut(r.URL.Path), "status", rec.Status,
 		"took_us", b.now().Sub(rec.began).Microseconds()}
 	if rec.client != "" {
-		attrs = append(attrs, "client", cut(rec.client))
+		attrs = append(attrs, "client", door.Cut(rec.client))
 	}
 	if rec.provider != "" {
-		attrs = append(attrs, "provider", cut(rec.provider))
+		attrs = append(attrs, "provider", door.Cut(rec.provider))
 	}
 	if rec.code != "" {
 		attrs = append(attrs, "error", rec.code)
@@ -165,7 +127,7 @@ func (b *Broker) record(rec *recorder, r *http.Request) {
 		attrs = append(attrs, "left_out", strings.Join(rec.leftOut, " "))
 	}
 	if rec.cause != nil {
-		attrs = append(attrs, "cause", cut(rec.cause.Error()))
+		attrs = append(attrs, "cause", door.Cut(rec.cause.Error()))
 	}
 	if e := eventOf(rec); e != "" {
 		attrs = append(attrs, "event", string(e))
@@ -173,25 +135,18 @@ func (b *Broker) record(rec *recorder, r *http.Request) {
 	if id := rec.traceID(); id != "" {
 		attrs = append(attrs, "trace_id", id)
 	}
-	if rec.status >= 500 {
+	if rec.Status >= 500 {
 		b.log.Error("request", attrs...)
 		return
 	}
 	b.log.Info("request", attrs...)
 }
 
-func cut(s string) string {
-	if len(s) > 256 {
-		s = s[:256] + "…"
-	}
-	return strings.ToValidUTF8(s, "?")
-}
-
 func rec(c *gin.Context) *recorder {
 	if r, ok := c.Request.Context().Value(recorderKey{}).(*recorder); ok {
 		return r
 	}
-	return &recorder{ResponseWriter: c.Writer}
+	return &recorder{Writer: door.Writer{ResponseWriter: c.Writer}}
 }
 
 type recorderKey struct{}

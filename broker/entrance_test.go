@@ -12,7 +12,6 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/handstamp/handstamp/broker"
 	"github.com/handstamp/handstamp/broker/oauth"
 )
 
@@ -267,18 +266,4 @@ func TestC12_D26_WithoutADatabaseNothingIsIssuedAndTheKeysAreStillServed(t *test
 type shown struct {
 	*answer
 	json bool
-}
-
-func TestADefaultPortInTheHostHeaderIsTheSameHost(t *testing.T) {
-	for _, row := range []struct {
-		issuer, host string
-		same         bool
-	}{
-		{"https://sso.example", "sso.example:443", true}, {"https://sso.example", "SSO.example", true}, {"https://sso.example:8443", "sso.example", false},
-		{"https://sso.example", "sso.example:8443", false}, {"https://sso.example", "sso.example.evil", false}, {"https://sso.example", "", false},
-	} {
-		if got := broker.SameHost(row.issuer, row.host); got != row.same {
-			t.Errorf("issuer %s, Host %q: %v", row.issuer, row.host, got)
-		}
-	}
 }

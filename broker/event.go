@@ -48,7 +48,7 @@ func alarmed(e Event, why string) error { return alarm{e, reason(why)} }
 func eventOf(r *recorder) Event {
 	var a alarm
 	switch cause := r.cause; {
-	case r.status == http.StatusTooManyRequests:
+	case r.Status == http.StatusTooManyRequests:
 		return EventHeldUp
 	case cause == nil:
 	case errors.As(cause, &a):

@@ -2,16 +2,9 @@ package broker
 
 import (
 	"context"
-	"net/url"
 
 	"github.com/gin-gonic/gin"
 )
-
-// SameHost lets tests ask what the entrance compares.
-func SameHost(issuer, host string) bool {
-	u, err := url.Parse(issuer)
-	return err == nil && sameHost(u, host)
-}
 
 // TellAppsNow lets tests tell apps what is due now, once; it returns how much that was.
 func (b *Broker) TellAppsNow(ctx context.Context) (int, error) { return b.outbox.Round(ctx) }

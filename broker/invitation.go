@@ -6,9 +6,9 @@ import (
 
 	"github.com/gin-gonic/gin"
 
+	"github.com/handstamp/handstamp/broker/door"
 	"github.com/handstamp/handstamp/broker/oauth"
 	"github.com/handstamp/handstamp/broker/page"
-	"github.com/handstamp/handstamp/broker/session"
 	"github.com/handstamp/handstamp/providers"
 	"github.com/handstamp/handstamp/providers/password"
 	"github.com/handstamp/handstamp/storage"
@@ -29,7 +29,7 @@ func (b *Broker) invitation(c *gin.Context) error {
 // acceptInvitation takes the new password. The token is what counts; that the form was
 // ours is checked all the same.
 func (b *Broker) acceptInvitation(c *gin.Context) error {
-	if !session.SameSite(c.Request, b.issuer) {
+	if !door.SameSite(c.Request, b.issuer) {
 		return refuse(http.StatusForbidden, "This request did not come from our own page.", alarmed(EventCrossSite, "cross-site POST to the invitation page"))
 	}
 	form, oerr := readForm(c)

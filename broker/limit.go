@@ -9,6 +9,7 @@ import (
 
 	"github.com/gin-gonic/gin"
 
+	"github.com/handstamp/handstamp/broker/door"
 	"github.com/handstamp/handstamp/broker/oauth"
 )
 
@@ -80,7 +81,7 @@ func (g *guesses) makeRoom(now time.Time) {
 	}
 }
 
-func pair(client, ip string) string { return cut(client) + "\x00" + ip }
+func pair(client, ip string) string { return door.Cut(client) + "\x00" + ip }
 
 func tooMany(c *gin.Context, wait time.Duration) error {
 	c.Header("Retry-After", strconv.Itoa(int(math.Ceil(wait.Seconds()))))

@@ -10,6 +10,7 @@ import (
 	"github.com/gin-gonic/gin"
 
 	"github.com/handstamp/handstamp/broker/directory"
+	"github.com/handstamp/handstamp/broker/door"
 	"github.com/handstamp/handstamp/broker/oauth"
 	"github.com/handstamp/handstamp/broker/page"
 	"github.com/handstamp/handstamp/broker/session"
@@ -102,7 +103,7 @@ func (b *Broker) readLeaving(c *gin.Context) (*leaving, error) {
 		return nil, err
 	}
 	l := &leaving{dir: b.dir.Load(), state: form.Get("state")}
-	rec(c).locales = cut(form.Get("ui_locales"))
+	rec(c).locales = door.Cut(form.Get("ui_locales"))
 	clientID := form.Get("client_id")
 	if raw := form.Get("id_token_hint"); raw != "" {
 		if l.hint, err = b.verifier.IDHint(c.Request.Context(), raw); err != nil || len(l.hint.Audience) != 1 {
@@ -158,7 +159,7 @@ func (b *Broker) answered(c *gin.Context, form url.Values) (bool, error) {
 		return false, nil // nobody is signed in any more: nothing to prove
 	}
 	want := session.FormToken("logout", id)
-	if !session.SameSite(c.Request, b.issuer) || subtle.ConstantTimeCompare([]byte(form.Get("token")), []byte(want)) != 1 {
+	if !door.SameSite(c.Request, b.issuer) || subtle.ConstantTimeCompare([]byte(form.Get("token")), []byte(want)) != 1 {
 		return false, refuse(http.StatusForbidden, "This request did not come from our own page. You are still signed in.", alarmed(EventCrossSite, "logout form without its token"))
 	}
 	return true, nil

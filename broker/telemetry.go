@@ -126,7 +126,7 @@ func (b *Broker) measure(r *recorder, method string) {
 		route = "other"
 	}
 	m.requests.Record(ctx, b.now().Sub(r.began).Seconds(), metric.WithAttributes(at("http.route", route), at("http.request.method", knownMethod(method)),
-		attribute.Int("http.response.status_code", r.status)))
+		attribute.Int("http.response.status_code", r.Status)))
 	if route == "/token" {
 		m.tokens.Add(ctx, 1, metric.WithAttributes(at("grant", knownGrant(r.grantType)), at("client", b.clientLabel(r.client)), at("outcome", orOK(r.code))))
 	}

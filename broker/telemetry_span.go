@@ -13,6 +13,7 @@ import (
 	"go.opentelemetry.io/otel/propagation"
 	spans "go.opentelemetry.io/otel/trace"
 
+	"github.com/handstamp/handstamp/broker/door"
 	"github.com/handstamp/handstamp/broker/oauth"
 )
 
@@ -98,17 +99,17 @@ func (b *Broker) endSpan(r *recorder, req *http.Request) {
 	if r.span == nil || !r.span.IsRecording() {
 		return
 	}
-	r.span.SetAttributes(attribute.String("handstamp.reference", r.reference), attribute.Int("http.response.status_code", r.status))
+	r.span.SetAttributes(attribute.String("handstamp.reference", r.reference), attribute.Int("http.response.status_code", r.Status))
 	for _, a := range []struct{ name, value string }{{"handstamp.client", r.client}, {"handstamp.provider", r.provider}, {"error.type", r.code},
 		{"handstamp.login", r.login}, {"handstamp.event", string(eventOf(r))}} {
 		if a.value != "" {
-			r.span.SetAttributes(attribute.String(a.name, cut(a.value)))
+			r.span.SetAttributes(attribute.String(a.name, door.Cut(a.value)))
 		}
 	}
 	if t := r.trace; t != nil && t.outcome != "" {
 		r.span.SetAttributes(attribute.String("handstamp.outcome", t.outcome))
 	}
-	if r.status >= http.StatusInternalServerError {
+	if r.Status >= http.StatusInternalServerError {
 		r.span.SetStatus(codes.Error, r.code)
 	}
 	r.span.End(spans.WithTimestamp(b.now()))

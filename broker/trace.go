@@ -12,6 +12,7 @@ import (
 
 	"github.com/gin-gonic/gin"
 
+	"github.com/handstamp/handstamp/broker/door"
 	"github.com/handstamp/handstamp/broker/grant"
 	"github.com/handstamp/handstamp/broker/mapping"
 	"github.com/handstamp/handstamp/broker/oauth"
@@ -178,7 +179,7 @@ func (t *trace) login(reference string, took time.Duration) storage.Login {
 	l := storage.Login{Reference: reference, At: t.began, Took: took, ClientID: client, Provider: t.provider, Subject: t.subject, Outcome: t.outcome,
 		Code: t.code, IP: t.ip, Device: session.Device(t.agent)}
 	if t.cause != nil {
-		l.Cause = hide(t.secrets).clean(cut(t.cause.Error()))
+		l.Cause = hide(t.secrets).clean(door.Cut(t.cause.Error()))
 	}
 	if v := t.visit; v != nil {
 		l.Snapshot, l.Revision, l.Asked = v.dir.Version(), v.dir.Revision, v.request.Scopes

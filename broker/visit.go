@@ -9,6 +9,7 @@ import (
 	"github.com/gin-gonic/gin"
 
 	"github.com/handstamp/handstamp/broker/directory"
+	"github.com/handstamp/handstamp/broker/door"
 	"github.com/handstamp/handstamp/broker/oauth"
 	"github.com/handstamp/handstamp/broker/page"
 	"github.com/handstamp/handstamp/storage"
@@ -58,12 +59,12 @@ func (b *Broker) revisit(c *gin.Context, request *oauth.AuthRequest, hint string
 func (b *Broker) welcome(c *gin.Context, dir *Directory, clientID, redirectURI string) (*directory.Client, error) {
 	client, known := b.desk.Client(dir.Snapshot, clientID)
 	if !known || client.Disabled {
-		return nil, refuse(400, "The app that sent you here is not known to this sign-in service.", reason("unknown or disabled client "+cut(clientID)))
+		return nil, refuse(400, "The app that sent you here is not known to this sign-in service.", reason("unknown or disabled client "+door.Cut(clientID)))
 	}
 	rec(c).client = client.ID
 	b.begin(c, client.ID)
 	if !oauth.MatchRedirect(b.redirectURIs(client), redirectURI) {
-		return nil, refuse(400, "The app asked to send you to an address that is not registered for it.", reason("redirect_uri is not registered: "+cut(redirectURI)))
+		return nil, refuse(400, "The app asked to send you to an address that is not registered for it.", reason("redirect_uri is not registered: "+door.Cut(redirectURI)))
 	}
 	return client, nil
 }

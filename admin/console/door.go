@@ -5,10 +5,11 @@ import (
 	"errors"
 	"net/http"
 	"net/url"
-	"path"
 	"runtime/debug"
 	"slices"
 	"strings"
+
+	"github.com/handstamp/handstamp/broker/door"
 )
 
 // mostForm is how much a form may hold.
@@ -29,7 +30,7 @@ var (
 // changes something must come from a page of ours, for this very session.
 func (c *Console) enter(w http.ResponseWriter, r *http.Request) {
 	began := c.Now()
-	rec := &recorder{ResponseWriter: w}
+	rec := &door.Writer{ResponseWriter: w}
 	v := &visit{c: c, w: rec, r: r, reference: newReference()}
 	ctx, cancel := context.WithCancel(context.WithValue(r.Context(), visitKey{}, v))
 	defer cancel()
@@ -37,16 +38,16 @@ func (c *Console) enter(w http.ResponseWriter, r *http.Request) {
 	v.r = r
 	defer func() {
 		if p := recover(); p != nil {
-			c.Logger.Error("console panic", "reference", v.reference, "path", cut(r.URL.Path), "stack", string(debug.Stack()))
-			if rec.status == 0 {
+			c.Logger.Error("console panic", "reference", v.reference, "path", door.Cut(r.URL.Path), "panic", door.KindOfPanic(p), "stack", string(debug.Stack()))
+			if rec.Status == 0 {
 				v.fail(errors.New("panic"))
 			}
 		}
-		attrs := []any{"reference", v.reference, "method", cut(r.Method), "path", cut(r.URL.Path), "status", rec.status, "took_us", c.Now().Sub(began).Microseconds()}
+		attrs := []any{"reference", v.reference, "method", door.Cut(r.Method), "path", door.Cut(r.URL.Path), "status", rec.Status, "took_us", c.Now().Sub(began).Microseconds()}
 		if v.cause != nil {
-			attrs = append(attrs, "cause", cut(v.cause.Error()))
+			attrs = append(attrs, "cause", door.Cut(v.cause.Error()))
 		}
-		if rec.status >= 500 {
+		if rec.Status >= 500 {
 			c.Logger.Error("console", attrs...)
 		} else {
 			c.Logger.Info("console", attrs...)
@@ -72,7 +73,7 @@ func (c *Console) enter(w http.ResponseWriter, r *http.Request) {
 // admit refuses what no page of ours would send. Its order is the order of the least said.
 func (c *Console) admit(v *visit) error {
 	r := v.r
-	if !sameHost(c.url, r.Host) {
+	if !door.SameHost(c.url, r.Host) {
 		return errWrongHost
 	}
 	if !canonical(r.URL) {
@@ -97,7 +98,7 @@ func (c *Console) admit(v *visit) error {
 	if r.Method == http.MethodGet {
 		return nil
 	}
-	if !fromOurselves(r, c.url) {
+	if !door.SameSite(r, c.url) {
 		return errCrossSite
 	}
 	if kind := r.Header.Get("Content-Type"); !strings.HasPrefix(kind, "application/x-www-form-urlencoded") {
@@ -113,28 +114,10 @@ func (c *Console) admit(v *visit) error {
 	return nil
 }
 
-// canonical tells whether an address is spelled in the one way that pages spell it: a
-// proxy that guards a path must not be talked around (A18).
+// canonical tells whether an address is spelled in the one way that pages spell it:
+// nothing in it is escaped (A18).
 func canonical(u *url.URL) bool {
-	p := u.EscapedPath()
-	return p == u.Path && !strings.ContainsAny(p, `%\;`) && strings.HasPrefix(p, "/") && path.Clean(p) == p
-}
-
-// sameHost tells whether a Host header names the console's host (RFC 9110 §7.2).
-func sameHost(u *url.URL, host string) bool {
-	if u.Port() == "" {
-		host = strings.TrimSuffix(host, map[string]string{"https": ":443", "http": ":80"}[u.Scheme])
-	}
-	return strings.EqualFold(host, u.Host)
-}
-
-// fromOurselves is what a POST must show: Sec-Fetch-Site or else Origin speaks for the
-// console itself; a request with neither is refused too (S05).
-func fromOurselves(r *http.Request, u *url.URL) bool {
-	if site := r.Header.Get("Sec-Fetch-Site"); site != "" {
-		return site == "same-origin"
-	}
-	return strings.EqualFold(r.Header.Get("Origin"), u.Scheme+"://"+u.Host)
+	return door.Canonical(u) && u.EscapedPath() == u.Path && strings.HasPrefix(u.Path, "/")
 }
 
 // setHeaders sets what every answer carries: no framing, no opener, no referrer, no
@@ -155,25 +138,3 @@ func setHeaders(h http.Header) {
 // contentPolicy allows one stylesheet, one script and the icon, all by file. Forms end
 // here: a new sign-in begins by a link, since Chrome checks form-action on every hop.
 const contentPolicy = "default-src 'none'; style-src 'self'; script-src 'self'; img-src 'self'; connect-src 'self'; base-uri 'none'; frame-ancestors 'none'; form-action 'self'; require-trusted-types-for 'script'; trusted-types 'none'"
-
-type recorder struct {
-	http.ResponseWriter
-	status int
-}
-
-func (rec *recorder) WriteHeader(status int) {
-	if rec.status == 0 {
-		rec.status = status
-	}
-	rec.ResponseWriter.WriteHeader(status)
-}
-
-func (rec *recorder) Write(p []byte) (int, error) {
-	if rec.status == 0 {
-		rec.status = http.StatusOK
-	}
-	return rec.ResponseWriter.Write(p)
-}
-
-// Unwrap lets http.ResponseController reach the connection.
-func (rec *recorder) Unwrap() http.ResponseWriter { return rec.ResponseWriter }

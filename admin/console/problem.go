@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"github.com/handstamp/handstamp/admin/api"
+	"github.com/handstamp/handstamp/broker/door"
 )
 
 // notice is a page that says one thing.
@@ -28,7 +29,7 @@ func (v *visit) tell(status int, title, sentence, link string) error {
 // fail is the one exit for errors: each becomes a page that says what to do.
 func (v *visit) fail(err error) {
 	v.cause = err
-	if rec, ok := v.w.(*recorder); ok && rec.status != 0 {
+	if rec, ok := v.w.(*door.Writer); ok && rec.Status != 0 {
 		return // a page is on its way
 	}
 	if shown := v.failKindly(err); shown != nil {

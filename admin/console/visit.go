@@ -111,10 +111,3 @@ func (v *visit) done(path, note string) error {
 }
 
 func newReference() string { return rand.Text()[:10] }
-
-func cut(s string) string {
-	if len(s) > 256 {
-		s = s[:256] + "…"
-	}
-	return strings.ToValidUTF8(s, "?")
-}

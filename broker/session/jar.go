@@ -15,7 +15,6 @@ import (
 	"crypto/sha256"
 	"net/http"
 	"net/url"
-	"strings"
 	"time"
 
 	"github.com/handstamp/handstamp/broker/oauth"
@@ -107,14 +106,4 @@ func (j *Jar) set(w http.ResponseWriter, name, value string, maxAge int) {
 func FormToken(purpose, sessionID string) string {
 	sum := sha256.Sum256([]byte("form " + purpose + " " + sessionID))
 	return b64(sum[:])
-}
-
-// SameSite refuses a cookie-authenticated POST that another site could have
-// sent: Sec-Fetch-Site or else Origin must speak for the issuer itself, and a
-// request with neither is refused too.
-func SameSite(r *http.Request, issuer *url.URL) bool {
-	if site := r.Header.Get("Sec-Fetch-Site"); site != "" {
-		return site == "same-origin"
-	}
-	return strings.EqualFold(r.Header.Get("Origin"), issuer.Scheme+"://"+issuer.Host)
 }

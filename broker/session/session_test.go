@@ -134,29 +134,6 @@ func TestS18_ABrowserHoldsFourTransactionsOfAtMost2KiB(t *testing.T) {
 	}
 }
 
-func TestS05_OnlyOurOwnPagesPost(t *testing.T) {
-	issuer, _ := url.Parse("https://sso.example")
-	for _, row := range []struct {
-		site, origin string
-		ok           bool
-	}{
-		{"same-origin", "", true}, {"", "https://sso.example", true}, {"same-origin", "null", true}, // a page without a referrer sends Origin: null
-		{"", "", false}, {"cross-site", "https://sso.example", false}, {"same-site", "", false}, {"none", "", false}, {"", "null", false},
-		{"", "https://evil.example", false}, {"", "http://sso.example", false}, {"", "https://sso.example.evil.example", false},
-	} {
-		r := httptest.NewRequest(http.MethodPost, "/", nil)
-		if row.site != "" {
-			r.Header.Set("Sec-Fetch-Site", row.site)
-		}
-		if row.origin != "" {
-			r.Header.Set("Origin", row.origin)
-		}
-		if SameSite(r, issuer) != row.ok {
-			t.Errorf("Sec-Fetch-Site %q, Origin %q: want %v", row.site, row.origin, row.ok)
-		}
-	}
-}
-
 func FuzzASealedCookie(f *testing.F) {
 	j := jar(f, "https://sso.example", time.Now)
 	tx, w := transaction(time.Now()), httptest.NewRecorder()

@@ -23,6 +23,7 @@ var floors = map[string]struct {
 	"providers":              {floor: 0, beside: []string{"providers/password"}},
 	"providers/password":     {floor: 0},
 	"broker/oauth":           {floor: 0},
+	"broker/door":            {floor: 0},
 	"apidocs":                {floor: 0},
 	"storage":                {floor: 1},
 	"guard":                  {floor: 1},
