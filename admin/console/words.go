@@ -6,28 +6,13 @@ import (
 	"html/template"
 	"strings"
 	"time"
-	"unicode"
-	"unicode/utf8"
 
 	"github.com/handstamp/handstamp/admin/api"
+	"github.com/handstamp/handstamp/broker/page"
 )
 
-// words makes text of others fit to be shown: without control and direction marks,
-// which could rearrange what stands around them, and no longer than a person reads.
-func words(s string, most int) string {
-	s = strings.ToValidUTF8(s, "")
-	s = strings.Join(strings.FieldsFunc(s, func(r rune) bool { return unicode.IsSpace(r) || unicode.IsControl(r) }), " ")
-	s = strings.Map(func(r rune) rune {
-		if unicode.Is(unicode.Cf, r) && r != '\u200d' && r != '\u200c' { // joiners spell emoji and Persian
-			return -1
-		}
-		return r
-	}, s)
-	if utf8.RuneCountInString(s) > most {
-		s = string([]rune(s)[:most-1]) + "…"
-	}
-	return s
-}
+// words makes text of others fit to be shown.
+func words(s string, most int) string { return page.Clean(s, most) }
 
 // stamp is a time for people and, in its datetime attribute, for programs. Nobody knows
 // here where the person is: hence UTC.

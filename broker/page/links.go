@@ -90,12 +90,13 @@ func initial(name string) string {
 
 // words makes a name that somebody chose fit for one line of a page; prose does
 // it for a sentence.
-func words(s string) string { return clean(s, 120) }
-func prose(s string) string { return clean(s, 400) }
+func words(s string) string { return Clean(s, 120) }
+func prose(s string) string { return Clean(s, 400) }
 
-// clean leaves out control and direction marks, which could rearrange the words
-// around them, and whatever is longer than a person would read.
-func clean(s string, most int) string {
+// Clean makes what others wrote fit for a page: it leaves out control and direction
+// marks, which could rearrange the words around them, and whatever is longer than most
+// characters, more than a person would read.
+func Clean(s string, most int) string {
 	s = strings.ToValidUTF8(s, "")
 	s = strings.Join(strings.FieldsFunc(s, func(r rune) bool {
 		return unicode.IsSpace(r) || unicode.IsControl(r)
