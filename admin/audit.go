@@ -56,8 +56,21 @@ func (s *Server) audit(c *call) error {
 				return err
 			}
 		}
+		page.Items[i].Provider = s.providerIn(&rows[i])
 	}
 	return c.json(http.StatusOK, page)
+}
+
+// providerIn is the slug of the provider that a row names by the id that it keeps for ever.
+func (s *Server) providerIn(r *storage.AuditRow) string {
+	id := r.Detail["provider"]
+	if of, is := strings.CutPrefix(r.Target, "provider:"); is {
+		id = of
+	}
+	if slug, there := s.slugOf(id); there {
+		return slug
+	}
+	return ""
 }
 
 // whom finds the person behind an id of the book; nil for who is gone, and for what is no

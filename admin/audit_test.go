@@ -5,12 +5,14 @@ import (
 	"encoding/json"
 	"io"
 	"net/http"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
 
 	"github.com/handstamp/handstamp/admin"
 	"github.com/handstamp/handstamp/admin/api"
+	"github.com/handstamp/handstamp/broker/directory"
 	"github.com/handstamp/handstamp/storage"
 )
 
@@ -167,6 +169,32 @@ func TestTheAuditIsFilteredExportedLineByLineAndVerified(t *testing.T) {
 	report := into[api.AuditReport](t, must(t, k.do("GET", "/audit/verify", viewer, ""), http.StatusOK))
 	if !report.Intact || report.Rows < 450 || report.Head == "" || report.Broken != nil {
 		t.Errorf("%+v", report)
+	}
+}
+
+func TestTheAuditNamesProvidersAsTheDirectoryDoes(t *testing.T) {
+	k := newKit(t)
+	s := k.signIn("corp", "alice", nil)
+	rows := into[api.Page[api.Audit]](t, must(t, k.do("GET", "/audit?action="+storage.AuditUserCreated, k.admin(storage.RoleViewer), ""), http.StatusOK)).Items
+	if len(rows) == 0 || rows[len(rows)-1].Provider != "corp" || rows[len(rows)-1].Detail["provider"] != s.ProviderID {
+		t.Errorf("%+v", rows)
+	}
+}
+
+func TestARevisionNamesItsAuthorToWhoMayReadOfPeople(t *testing.T) {
+	k := newKit(t)
+	owner := k.admin(storage.RoleOwner)
+	now := must(t, k.do("GET", "/clients/spa", owner, ""), http.StatusOK)
+	must(t, k.do("PUT", "/clients/spa", owner, `{"id":"spa","name":"In the browser","public":true,"redirect_uris":["https://spa.example.com/cb"],"providers":["corp"]}`,
+		"If-Match", now.Header.Get("ETag")), http.StatusOK)
+	for token, named := range map[string]bool{owner: true, k.machine("reader", directory.ReadDirectory): false} {
+		list := into[api.Page[api.Revision]](t, must(t, k.do("GET", "/revisions", token, ""), http.StatusOK)).Items
+		one := into[api.Revision](t, must(t, k.do("GET", "/revisions/"+strconv.FormatInt(list[0].Number, 10), token, ""), http.StatusOK))
+		for _, a := range []api.Actor{list[0].Author, one.Author, into[api.Directory](t, must(t, k.do("GET", "/directory", token, ""), http.StatusOK)).Author} {
+			if a.Kind != "admin" || a.ID == "" || (a.Person != nil) != named || named && a.Person.Sub != k.sub("the-owner") {
+				t.Errorf("want a name: %v; %+v %+v", named, a, a.Person)
+			}
+		}
 	}
 }
 

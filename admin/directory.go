@@ -16,7 +16,11 @@ import (
 // directory is the whole active document.
 func (s *Server) directory(c *call) error {
 	now := s.book.Current()
-	return c.tagged(now, api.Directory{Revision: now.Number, Hash: now.Hash, At: now.At.UTC(), Author: tellActor(now.Author), Reason: now.Reason,
+	author, err := s.tellActor(c, now.Author, map[string]*api.Person{})
+	if err != nil {
+		return err
+	}
+	return c.tagged(now, api.Directory{Revision: now.Number, Hash: now.Hash, At: now.At.UTC(), Author: author, Reason: now.Reason,
 		Source: now.Source, Document: now.Document})
 }
 
@@ -39,7 +43,17 @@ func (c *call) tagged(now *revision.Active, v any) error {
 	return c.json(http.StatusOK, v)
 }
 
-func tellActor(a storage.Actor) api.Actor { return api.Actor{Kind: a.Kind, ID: a.ID, IP: a.IP} }
+// tellActor names who did something, to who may read of people; known is what one answer
+// has looked up already.
+func (s *Server) tellActor(c *call, a storage.Actor, known map[string]*api.Person) (api.Actor, error) {
+	out := api.Actor{Kind: a.Kind, ID: a.ID, IP: a.IP}
+	if a.Kind != "admin" && a.Kind != "person" || !c.who.has(directory.ReadUsers) {
+		return out, nil
+	}
+	var err error
+	out.Person, err = s.whom(c.ctx(), a.ID, known)
+	return out, err
+}
 
 // index is what lists tell of a revision besides its document, counted once.
 type index struct{ of atomic.Pointer[counted] }

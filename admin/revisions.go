@@ -26,18 +26,24 @@ func (s *Server) revisions(c *call) error {
 	}
 	active := s.book.Current().Number
 	page := api.Page[api.Revision]{Items: []api.Revision{}}
+	known := map[string]*api.Person{}
 	for i := range all {
 		if len(page.Items) == limit {
 			page.Next = c.next(place{Number: all[i-1].Number})
 			break
 		}
-		page.Items = append(page.Items, tellRevision(&all[i], active))
+		one, err := s.tellRevision(c, &all[i], active, known)
+		if err != nil {
+			return err
+		}
+		page.Items = append(page.Items, one)
 	}
 	return c.json(http.StatusOK, page)
 }
 
-func tellRevision(r *storage.Revision, active int64) api.Revision {
-	return api.Revision{Number: r.Number, At: r.At.UTC(), Author: tellActor(r.Author), Reason: r.Reason, Source: r.Source, Changes: r.Changes, Hash: r.Hash, Active: r.Number == active}
+func (s *Server) tellRevision(c *call, r *storage.Revision, active int64, known map[string]*api.Person) (api.Revision, error) {
+	author, err := s.tellActor(c, r.Author, known)
+	return api.Revision{Number: r.Number, At: r.At.UTC(), Author: author, Reason: r.Reason, Source: r.Source, Changes: r.Changes, Hash: r.Hash, Active: r.Number == active}, err
 }
 
 func (s *Server) revision(c *call) error {
@@ -49,7 +55,10 @@ func (s *Server) revision(c *call) error {
 	if err != nil {
 		return err
 	}
-	out := tellRevision(r, s.book.Current().Number)
+	out, err := s.tellRevision(c, r, s.book.Current().Number, map[string]*api.Person{})
+	if err != nil {
+		return err
+	}
 	out.Document = doc
 	return c.json(http.StatusOK, out)
 }

@@ -16,6 +16,8 @@ type Audit struct {
 
 	By   *Person `json:"by,omitzero"`   // in lists: who the actor is, while they are here
 	Whom *Person `json:"whom,omitzero"` // likewise, of a target that is a user
+
+	Provider string `json:"provider,omitzero"` // in lists: today's slug of the provider that target or detail names by its id
 }
 
 // Person names somebody.

@@ -34,6 +34,8 @@ type Actor struct {
 	Kind string `json:"kind"` // person, client, machine, link, shell, system
 	ID   string `json:"id,omitempty"`
 	IP   string `json:"ip,omitempty"`
+
+	Person *Person `json:"person,omitzero"` // who that is, while they are here
 }
 
 // The kinds of Me.

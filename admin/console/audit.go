@@ -47,9 +47,15 @@ func (c *Console) audit(v *visit) error {
 				one.Why = value
 				continue
 			}
+			if name == "provider" && row.Provider != "" {
+				value = row.Provider
+			}
 			one.Details = append(one.Details, Hidden{name, value})
 		}
 		slices.SortFunc(one.Details, func(a, b Hidden) int { return strings.Compare(a.Name, b.Name) })
+		if row.Provider != "" && strings.HasPrefix(row.Target, "provider:") {
+			one.Target = "provider:" + row.Provider
+		}
 		data.Items = append(data.Items, one)
 	}
 	if v.r.URL.Query().Has("verify") {

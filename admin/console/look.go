@@ -54,7 +54,7 @@ func newLook() (*look, error) {
 		}
 	}
 	funcs := template.FuncMap{"words": func(s string) string { return words(s, 200) }, "prose": func(s string) string { return words(s, 2000) },
-		"asset": func(name string) string { return l.urls[name] }, "form": formView, "pager": pagerView, "key": key, "ms": milliseconds, "list": listOf, "fault": faultText, "at": func(t time.Time) stamp { return stamp(t) }, "when": when, "json": jsonOf, "access": accessView}
+		"asset": func(name string) string { return l.urls[name] }, "form": formView, "pager": pagerView, "key": key, "ms": milliseconds, "list": listOf, "fault": faultText, "at": func(t time.Time) stamp { return stamp(t) }, "when": when, "source": sourceText, "nth": func(place int) int { return place + 1 }, "json": jsonOf, "access": accessView}
 	base, err := template.New("").Funcs(funcs).ParseFS(files, "templates/layout.html", "templates/parts.html", "templates/forms.html", "templates/changes.html", "templates/answer.html")
 	if err != nil {
 		return nil, fmt.Errorf("parse layout: %w", err)

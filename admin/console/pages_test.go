@@ -222,6 +222,9 @@ func TestARollbackShowsItsPlanAndAppliesAsANewRevision(t *testing.T) {
 	w.edit("a second app")
 	w.erin.page("/revisions/1/rollback").has(t, "What this would do", "client", "another", "replayed")
 	w.erin.done("/revisions/1/rollback", "_reason", "it was better", "_etag", `"2"`).has(t, "applies again", "Revision 3", "it was better")
+	w.erin.page("/revisions").has(t, ">erin@", "rollback to 1")
+	w.erin.page("/revisions/3").has(t, ">erin@")
+	w.erin.page("/audit?action=sign_in").has(t, ">alice@", "<li>provider <bdi>okta</bdi>")
 }
 
 func TestA14_ARollbackThatSomebodyOvertookIsShownAnewWithItsReason(t *testing.T) {

@@ -35,6 +35,17 @@ func (s stamp) String() string {
 // Short is the hour only.
 func (s stamp) Short() string { return time.Time(s).UTC().Format("15:04") }
 
+// sourceText says where a revision came from; of a file's hash as much as tells two apart.
+func sourceText(s string) string {
+	if hash, is := strings.CutPrefix(s, "file:"); is {
+		return "file " + words(hash, 9)
+	}
+	if number, is := strings.CutPrefix(s, "rollback:"); is {
+		return "rollback to " + words(number, 20)
+	}
+	return words(s, 80)
+}
+
 // milliseconds spells a duration that the API counts in milliseconds.
 func milliseconds(ms int64) string {
 	if ms >= 10_000 {

@@ -77,6 +77,13 @@ func (v *visit) listAudit(ctx context.Context, f api.AuditFilter, limit int) err
 		if row.Whom != nil {
 			whom = "user " + nameOf(row.Whom)
 		}
+		if row.Provider != "" {
+			if strings.HasPrefix(whom, "provider:") {
+				whom = "provider " + row.Provider
+			} else {
+				row.Detail["provider"] = row.Provider
+			}
+		}
 		t.row(moment(row.At), who, row.Action, whom, shortened(details(row.Detail), 120))
 	}
 	return t.flush()

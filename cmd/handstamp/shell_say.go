@@ -115,6 +115,8 @@ func moment(t time.Time) string {
 // actor is who did something, in a few words.
 func actorName(a api.Actor) string {
 	switch {
+	case a.Person != nil:
+		return nameOf(a.Person)
 	case a.ID == "":
 		return a.Kind
 	case a.Kind == "admin", a.Kind == "person":
