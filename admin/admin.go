@@ -51,6 +51,8 @@ type Options struct {
 	// Rotate moves the signing keys of an algorithm on, or of all with "". atOnce drops the
 	// active ones with all that they signed.
 	Rotate func(ctx context.Context, a storage.Actor, alg string, atOnce bool) error
+	// Restored ends everything that a backup held, and drops every signing key.
+	Restored func(ctx context.Context, a storage.Actor) (*storage.Ended, error)
 	// YAML writes a document as a settings file.
 	YAML func(d directory.Document, comments map[string]string) []byte
 

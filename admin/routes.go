@@ -98,6 +98,7 @@ func routes() []route {
 
 		{method: get, path: "/keys", need: read, does: (*Server).keys, says: "The signing keys, without their private halves", out: api.Page[api.SigningKey]{}},
 		{method: post, path: "/keys/rotate", need: directory.WriteKeys, does: (*Server).rotateKeys, reason: true, fresh: true, says: "Move the signing keys on", in: api.RotateRequest{}, maybe: true, out: api.Page[api.SigningKey]{}, more: []int{422}},
+		{method: post, path: "/restored", need: directory.WriteOwners, does: (*Server).restored, reason: true, shell: true, says: "End everything that a backup held, the signing keys included", out: api.Restored{}},
 	}, peopleRoutes()...)
 }
 

@@ -88,3 +88,32 @@ func (s *Server) rotateKeys(c *call) error {
 	}
 	return c.json(http.StatusOK, page)
 }
+
+// restored ends everything that a backup held. Only the shell may: it is where the backup
+// was put in place.
+func (s *Server) restored(c *call) error {
+	if err := c.noBody(); err != nil {
+		return err
+	}
+	if s.options.Restored == nil {
+		return conflict("this server cannot change its keys")
+	}
+	newest, err := s.db.Audit(c.ctx(), 1)
+	if err != nil {
+		return err
+	}
+	ended, err := s.options.Restored(c.ctx(), c.actor())
+	if err != nil {
+		return err
+	}
+	page, err := s.readKeys(c.ctx())
+	if err != nil {
+		return err
+	}
+	out := api.Restored{Sessions: ended.Sessions, Grants: ended.Grants, RefreshTokens: ended.RefreshTokens, Codes: ended.Codes, Invitations: ended.Invitations,
+		LinkOffers: ended.LinkOffers, AdminLinks: ended.AdminLinks, Keys: page.Items}
+	if len(newest) > 0 {
+		out.Newest = ptr(newest[0].At)
+	}
+	return c.json(http.StatusOK, out)
+}

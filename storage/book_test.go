@@ -145,6 +145,16 @@ func (b *book) refreshWith(raw, client string, u storage.GrantUpdate) (string, e
 	return b.RotateRefresh(context.Background(), actor, r, grace, u)
 }
 
+// restored does what handstamp restored does.
+func (b *book) restored() *storage.Ended {
+	b.Helper()
+	_, generation, err := b.Keys(b.Context())
+	b.must(err)
+	ended, err := b.Restored(b.Context(), actor, storage.NewKeys{Generation: generation, Keys: []storage.StoredKey{{ID: "new", Alg: "ES256", State: "active", PKCS8: []byte("new")}}})
+	b.must(err)
+	return ended
+}
+
 func (b *book) must(err error) {
 	b.Helper()
 	if err != nil {

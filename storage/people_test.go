@@ -286,7 +286,7 @@ func TestC15_NothingThatABackupHeldLivesOn(t *testing.T) {
 		_, err = b.TakeAdminLink(t.Context(), actor, used, 10*time.Minute)
 		b.must(err)
 		before := b.WriteTransactions()
-		b.must(b.Restored(t.Context(), actor))
+		b.restored()
 		if n := b.WriteTransactions() - before; n != 1 {
 			t.Errorf("it took %d transactions", n)
 		}

@@ -215,6 +215,11 @@ func (c *Client) RotateKeys(ctx context.Context, r RotateRequest, reason string)
 	return with[Page[SigningKey]](ctx, c, call{method: http.MethodPost, path: "/keys/rotate", query: values("reason", reason), body: &r})
 }
 
+// Restored ends everything that a backup held, the signing keys included. Only the shell may.
+func (c *Client) Restored(ctx context.Context, reason string) (*Restored, error) {
+	return with[Restored](ctx, c, call{method: http.MethodPost, path: "/restored", query: values("reason", reason)})
+}
+
 // OpenAPI returns the document that describes this API.
 func (c *Client) OpenAPI(ctx context.Context) ([]byte, error) {
 	return c.bytes(ctx, "/openapi.json", nil)

@@ -254,3 +254,17 @@ type RotateRequest struct {
 	Alg string `json:"alg,omitempty"` // "": every algorithm
 	Now bool   `json:"now,omitempty"` // at once
 }
+
+// Restored counts what ended because the database came from a backup, and has the new
+// signing keys.
+type Restored struct {
+	Sessions      int64        `json:"sessions"`
+	Grants        int64        `json:"grants"`
+	RefreshTokens int64        `json:"refresh_tokens"`
+	Codes         int64        `json:"codes"`
+	Invitations   int64        `json:"invitations"`
+	LinkOffers    int64        `json:"link_offers"`
+	AdminLinks    int64        `json:"admin_links"`
+	Keys          []SigningKey `json:"keys"`
+	Newest        *time.Time   `json:"newest,omitempty"` // of the audit's rows before
+}

@@ -75,16 +75,23 @@ func (h *house) loadKeys(ctx context.Context) (keys []*tokens.Key, generation in
 }
 
 func (h *house) saveKeys(ctx context.Context, a storage.Actor, generation int64, keys []*tokens.Key) error {
-	var stored []storage.StoredKey
+	stored, err := storedKeys(keys)
+	if err != nil {
+		return err
+	}
+	return h.db.SaveKeys(ctx, a, generation, stored)
+}
+
+func storedKeys(keys []*tokens.Key) (stored []storage.StoredKey, err error) {
 	for _, k := range keys {
 		der, err := k.MarshalPKCS8()
 		if err != nil {
-			return err
+			return nil, err
 		}
 		stored = append(stored, storage.StoredKey{ID: k.ID, Alg: string(k.Alg), State: string(k.State), PKCS8: der,
 			CreatedAt: k.CreatedAt, ActiveAt: k.ActiveAt, RetireAt: k.RetireAt, GoneAt: k.GoneAt})
 	}
-	return h.db.SaveKeys(ctx, a, generation, stored)
+	return stored, nil
 }
 
 // rotate moves the signing keys of one algorithm on, or of all with "". The next key is
@@ -98,20 +105,43 @@ func (h *house) rotate(ctx context.Context, a storage.Actor, alg string, atOnce 
 	if !known {
 		return fmt.Errorf("no key is kept for %q: keys.algs does not have it", alg)
 	}
-	for {
-		err := h.rotateOnce(ctx, a, alg, atOnce)
-		if errors.Is(err, storage.ErrConflict) {
-			continue
-		}
+	err := h.renew(ctx, alg, atOnce, func(generation int64, keys []*tokens.Key) error { return h.saveKeys(ctx, a, generation, keys) })
+	if err != nil {
+		return err
+	}
+	_, err = h.openRing(ctx)
+	return err
+}
+
+// restored ends everything that a backup held, the signing keys included.
+func (h *house) restored(ctx context.Context, a storage.Actor) (ended *storage.Ended, err error) {
+	err = h.renew(ctx, "", true, func(generation int64, keys []*tokens.Key) error {
+		stored, err := storedKeys(keys)
 		if err != nil {
 			return err
 		}
-		_, err = h.openRing(ctx)
+		ended, err = h.db.Restored(ctx, a, storage.NewKeys{Generation: generation, Keys: stored})
 		return err
+	})
+	if err != nil {
+		return nil, err
+	}
+	_, err = h.openRing(ctx)
+	return ended, err
+}
+
+// renew decides which keys come, and saves them: again and again while another node
+// changes them meanwhile.
+func (h *house) renew(ctx context.Context, alg string, atOnce bool, save func(generation int64, keys []*tokens.Key) error) error {
+	for {
+		err := h.renewOnce(ctx, alg, atOnce, save)
+		if !errors.Is(err, storage.ErrConflict) {
+			return err
+		}
 	}
 }
 
-func (h *house) rotateOnce(ctx context.Context, a storage.Actor, alg string, atOnce bool) error {
+func (h *house) renewOnce(ctx context.Context, alg string, atOnce bool, save func(generation int64, keys []*tokens.Key) error) error {
 	keys, generation, err := h.loadKeys(ctx)
 	if err != nil {
 		return err
@@ -130,7 +160,7 @@ func (h *house) rotateOnce(ctx context.Context, a storage.Actor, alg string, atO
 	if err != nil || !changed {
 		return err
 	}
-	return h.saveKeys(ctx, a, generation, next)
+	return save(generation, next)
 }
 
 // retentionOf is how long the book keeps what is only looked back at.

@@ -13,6 +13,7 @@
 //	handstamp admin    who administers, and the way in when nobody can
 //	handstamp audit    who did what
 //	handstamp keys     the keys that sign tokens
+//	handstamp restored what to say after a backup was put in place
 //
 // One file a verb. Only this package imports configs, and only here are sockets,
 // signals and log formats chosen.
@@ -58,7 +59,7 @@ func program() *cobra.Command {
 	root := &cobra.Command{Use: "handstamp", Short: "Sign in once at the door; every room inside trusts the stamp.",
 		SilenceUsage: true, SilenceErrors: true, Version: version()}
 	root.AddCommand(serveCmd(), devCmd(), pretendCmd(), checkCmd(), planCmd(), applyCmd(), historyCmd(), rollbackCmd(), exportCmd(), testCmd(), explainCmd(), loginsCmd(), usersCmd(), clientsCmd(),
-		adminCmd(), auditCmd(), keysCmd())
+		adminCmd(), auditCmd(), keysCmd(), restoredCmd())
 	return root
 }
 
