@@ -78,6 +78,7 @@ func TestEveryWayInWhichALoginEndsHasALikelyFix(t *testing.T) {
 			l.Rule, l.Cause = "", "the address's domain is not in allowed_domains, provider corp"
 		}, "allowed_domains"},
 		{"anything else", func(l *storage.Login) { l.Rule, l.Cause = "", "x" }, "explain --reference"},
+		{"they cancelled at the provider", func(l *storage.Login) { l.Rule, l.Cause, l.Claims = "", "the upstream or the person said no", nil }, "ended at corp"},
 		{"upstream is silent", func(l *storage.Login) { l.Outcome, l.Rule, l.Code = storage.LoginFailed, "", "temporarily_unavailable" }, "did not answer"},
 		{"upstream lies", func(l *storage.Login) {
 			l.Outcome, l.Rule, l.Code, l.Cause = storage.LoginFailed, "", "server_error", "the nonce is another"
@@ -92,6 +93,9 @@ func TestEveryWayInWhichALoginEndsHasALikelyFix(t *testing.T) {
 		got := into[api.Login](t, a).Fix
 		if text := asJSON(got); row.wants == "" && got != nil || row.wants != "" && (got == nil || !strings.Contains(text, row.wants)) {
 			t.Errorf("%s: %s", row.why, text)
+		}
+		if got != nil && strings.Contains(got.Command, "explain") {
+			must(t, k.do("POST", "/explain", viewer, `{"reference":"`+reference+`"}`), http.StatusOK) // what is advised works
 		}
 	}
 }

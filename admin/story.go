@@ -103,6 +103,9 @@ func (s *Server) fixRefused(l *storage.Login) *api.Fix {
 		return &api.Fix{Says: "The app asked for something that its settings do not have. Add the scope to the app, or take it out of the app's request.",
 			Command: "handstamp clients show " + l.ClientID}
 	}
+	if l.Claims == nil && l.Provider != "" { // nobody was recognised, so there is nothing to explain
+		return &api.Fix{Says: "The login ended at " + l.Provider + ", before it said who it is. Mostly the person cancelled there; where many are turned away, that provider's own log and the app's assignments there say why."}
+	}
 	return &api.Fix{Says: "Look at what the rules and the app's settings say to these claims.", Command: explain}
 }
 

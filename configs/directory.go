@@ -193,7 +193,7 @@ type piece struct {
 func (d *decoder) readDirectory(path string, doc *directory.Document) {
 	info, err := os.Stat(path)
 	if err != nil {
-		d.fileProblem(path, reason(err), "")
+		d.fileProblem(path, reason(err), fileHint(reason(err)))
 		return
 	}
 	left := int64(maxDirectory)

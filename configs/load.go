@@ -127,7 +127,7 @@ var (
 
 func fileHint(err error) string {
 	if errors.Is(err, errNoFile) {
-		return "name it with -c FILE; configs/handstamp.yaml in the sources is one to begin from"
+		return "name the one that you mean; configs/handstamp.yaml in the sources is one to begin from"
 	}
 	return ""
 }

@@ -80,6 +80,41 @@ func (p Policy) Plan(now time.Time, keys []*Key) (next []*Key, changed bool, err
 	return w.keys, w.changed, nil
 }
 
+// Rotate is Plan for an operator who will not wait: the keys of one algorithm, or of all
+// with "", move on now. A next key is published at once and signs when PublishAhead is
+// over; one that waits already is enough. Where atOnce says so, the keys are gone with all
+// that they signed, and new ones sign from this moment: for a key that leaked.
+func (p Policy) Rotate(now time.Time, keys []*Key, alg Alg, atOnce bool) (next []*Key, changed bool, err error) {
+	all, err := p.filled()
+	if err != nil {
+		return nil, false, err
+	}
+	given, waits := make([]*Key, 0, len(keys)+len(all.Algs)), map[Alg]bool{}
+	for _, k := range keys {
+		c := *k
+		if atOnce && (alg == "" || c.Alg == alg) {
+			c.State = Gone
+		}
+		waits[c.Alg] = waits[c.Alg] || c.State == Next
+		given = append(given, &c)
+	}
+	added := false
+	for _, a := range all.Algs {
+		if atOnce || waits[a] || alg != "" && a != alg {
+			continue
+		}
+		w := plan{Policy: all, now: now.UTC().Truncate(time.Second)}
+		k, err := w.add(a)
+		if err != nil {
+			return nil, false, err
+		}
+		k.State = Next
+		given, added = append(given, k), true
+	}
+	next, changed, err = p.Plan(now, given)
+	return next, changed || added, err
+}
+
 func (p Policy) filled() (Policy, error) {
 	if len(p.Algs) == 0 {
 		p.Algs = []Alg{ES256, RS256}

@@ -235,3 +235,57 @@ func TestAPolicyThatCouldNotKeepItsPromiseIsRefused(t *testing.T) {
 		}
 	}
 }
+
+func TestARotationByHandBeginsAtOnce(t *testing.T) {
+	s := simulate(t, Policy{Algs: []Alg{ES256, RS256}})
+	old := map[Alg]*Key{}
+	for _, k := range s.keys {
+		old[k.Alg] = k
+	}
+	s.now = s.now.Add(7*24*time.Hour + 987654321*time.Nanosecond) // no database keeps that, and nothing may depend on it
+	rotate := func(alg Alg, atOnce bool) (changed bool) {
+		t.Helper()
+		next, changed, err := s.p.Rotate(s.now, s.keys, alg, atOnce)
+		if err != nil {
+			t.Fatal(err)
+		}
+		s.keys = next
+		return changed
+	}
+	if !rotate(ES256, false) || s.count(Active) != 2 || s.count(Next) != 1 {
+		t.Fatalf("%+v", s.keys)
+	}
+	for _, k := range s.keys {
+		switch {
+		case k.State == Next && (k.Alg != ES256 || !k.ActiveAt.Equal(s.now.Truncate(time.Second).Add(DefaultPublishAhead))):
+			t.Errorf("the next key is %+v", k)
+		case k.State == Active && !k.ActiveAt.Equal(old[k.Alg].ActiveAt):
+			t.Errorf("a key that signs since %v says %v", old[k.Alg].ActiveAt, k.ActiveAt)
+		case k.State == Active && k.Alg == ES256 && !k.RetireAt.Equal(s.now.Truncate(time.Second).Add(DefaultPublishAhead)):
+			t.Errorf("it signs until %v", k.RetireAt)
+		}
+	}
+	if rotate(ES256, false) || len(s.keys) != 3 {
+		t.Error("a second rotation made another key beside the one that waits")
+	}
+	s.now = s.now.Add(DefaultPublishAhead + time.Second)
+	if !s.plan() || s.count(Active) != 2 || s.count(Retiring) != 1 || s.count(Next) != 0 {
+		t.Errorf("when its time has come: %+v", s.keys)
+	}
+
+	before := map[string]bool{}
+	for _, k := range s.keys {
+		before[k.ID] = true
+	}
+	if !rotate("", true) || len(s.keys) != 2 || s.count(Active) != 2 {
+		t.Fatalf("%+v", s.keys)
+	}
+	for _, k := range s.keys {
+		if before[k.ID] {
+			t.Errorf("%s leaked, and is still there", k.ID)
+		}
+	}
+	if _, _, err := (Policy{Algs: []Alg{"none"}}).Rotate(s.now, s.keys, "", false); !errors.Is(err, ErrPolicy) {
+		t.Error(err)
+	}
+}

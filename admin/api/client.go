@@ -188,7 +188,7 @@ func moment(t time.Time) string {
 
 // All reads every page of a list.
 func All[T any](list func(ListOptions) (*Page[T], error)) ([]T, error) {
-	var all []T
+	all := []T{}
 	o := ListOptions{Limit: 200}
 	for {
 		page, err := list(o)

@@ -27,7 +27,7 @@ func adminCmd() *cobra.Command {
 
 func adminLinkCmd(at *desk) *cobra.Command {
 	var revoke bool
-	cmd := &cobra.Command{Use: "link", Short: "Make a link that lets its holder in as an owner, once", Args: cobra.NoArgs,
+	cmd := &cobra.Command{Use: "link", Short: "Make a link that lets its holder in as an owner, once", Args: noArgs,
 		Long: "Make a link that lets its holder into the console as an owner: once, within ten minutes, for half an hour.\n" +
 			"It needs no provider, so it works when every one of them is broken, and while there is no owner yet.\n" +
 			"Making and taking it are audited.",
@@ -70,7 +70,7 @@ func silent(ctx context.Context, address string) bool {
 }
 
 func listAdminsCmd(at *desk) *cobra.Command {
-	return &cobra.Command{Use: "list", Short: "List who administers", Args: cobra.NoArgs,
+	return &cobra.Command{Use: "list", Short: "List who administers", Args: noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			return at.visit(cmd, func(ctx context.Context, v *visit) error {
 				page, err := v.Admins(ctx)

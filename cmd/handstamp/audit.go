@@ -48,7 +48,7 @@ func (f *auditFlags) filter() api.AuditFilter {
 func listAuditCmd(at *desk) *cobra.Command {
 	var f auditFlags
 	limit := 50
-	cmd := &cobra.Command{Use: "list", Short: "List who did what, the newest first", Args: cobra.NoArgs,
+	cmd := &cobra.Command{Use: "list", Short: "List who did what, the newest first", Args: noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			return at.visit(cmd, func(ctx context.Context, v *visit) error { return v.listAudit(ctx, f.filter(), limit) })
 		}}
@@ -110,7 +110,7 @@ func details(d map[string]string) string {
 
 func exportAuditCmd(at *desk) *cobra.Command {
 	var f auditFlags
-	cmd := &cobra.Command{Use: "export", Short: "Write the audit as JSON, one row a line", Args: cobra.NoArgs,
+	cmd := &cobra.Command{Use: "export", Short: "Write the audit as JSON, one row a line", Args: noArgs,
 		Long:    "Write the audit to the standard output as JSON, one row a line, the newest first.",
 		Example: "  handstamp audit export --since 720h > audit.jsonl",
 		RunE: func(cmd *cobra.Command, _ []string) error {
@@ -131,7 +131,7 @@ func exportAuditCmd(at *desk) *cobra.Command {
 }
 
 func verifyAuditCmd(at *desk) *cobra.Command {
-	return &cobra.Command{Use: "verify", Short: "Check that no row of the audit was changed or taken away", Args: cobra.NoArgs,
+	return &cobra.Command{Use: "verify", Short: "Check that no row of the audit was changed or taken away", Args: noArgs,
 		Long: "Check that no row of the audit was changed, added or taken away. Each row is in a chain whose key is not in the\n" +
 			"database. Keep the head elsewhere: with it, a later check also proves that nothing was cut off at the end.\n\n" +
 			"Exit codes: 0 intact, 2 not.",

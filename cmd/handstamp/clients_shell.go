@@ -15,7 +15,7 @@ import (
 
 func listClientsCmd(at *desk) *cobra.Command {
 	var q string
-	cmd := &cobra.Command{Use: "list", Short: "List apps and machines", Args: cobra.NoArgs,
+	cmd := &cobra.Command{Use: "list", Short: "List apps and machines", Args: noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			return at.visit(cmd, func(ctx context.Context, v *visit) error {
 				all, err := api.All(func(o api.ListOptions) (*api.Page[api.ClientInfo], error) { return v.Clients(ctx, q, o) })

@@ -35,7 +35,7 @@ type devOptions struct {
 
 func devCmd() *cobra.Command {
 	var o devOptions
-	cmd := &cobra.Command{Use: "dev", Short: "Run everything on this machine, with pretend providers, a sample app and a sample API", Args: cobra.NoArgs,
+	cmd := &cobra.Command{Use: "dev", Short: "Run everything on this machine, with pretend providers, a sample app and a sample API", Args: noArgs,
 		Long: "Run everything on this machine: the broker, three pretend providers (Google, Okta, Auth0) with a few people each,\n" +
 			"a sample web app, two single-page apps and a sample internal API. No account anywhere is needed, and nothing leaves the machine.\n\n" +
 			"With --walk, play browser and app once, print every hop, and end: 0, or 1 naming the hop that failed.",

@@ -25,7 +25,7 @@ func explainCmd() *cobra.Command {
 	at := &desk{}
 	var o explainOptions
 	cmd := &cobra.Command{Use: "explain --reference REFERENCE | -c FILE --provider SLUG --client ID --claims FILE",
-		Short: "Show why a login, or given claims, lead to given roles and scopes, rule by rule", Args: cobra.NoArgs,
+		Short: "Show why a login, or given claims, lead to given roles and scopes, rule by rule", Args: noArgs,
 		Long: "Show why given claims lead to given roles and scopes: what each rule said, and which part of it was false.\n\n" +
 			"--reference asks about a login that happened: the reference stands on the error page, in the log and in what the app\n" +
 			"was told. It is judged by the rules of today, or with --as-of by those of a revision, of which handstamp history\n" +

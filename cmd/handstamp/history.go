@@ -15,7 +15,7 @@ import (
 func historyCmd() *cobra.Command {
 	at := desk{empty: true}
 	limit := 20
-	cmd := &cobra.Command{Use: "history [REVISION]", Short: "Show who changed the directory, when and why; with a number, what that change was", Args: cobra.MaximumNArgs(1),
+	cmd := &cobra.Command{Use: "history [REVISION]", Short: "Show who changed the directory, when and why; with a number, what that change was", Args: mostOneArg,
 		Example: "  handstamp history\n  handstamp history 12",
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if len(args) == 0 {
@@ -41,7 +41,10 @@ func revisionNumber(text string) (int64, error) {
 }
 
 func (v *visit) history(ctx context.Context, limit int) error {
-	page, err := v.Revisions(ctx, api.ListOptions{Limit: max(1, min(limit, 200))})
+	if err := atLeastOne(limit); err != nil {
+		return err
+	}
+	page, err := v.Revisions(ctx, api.ListOptions{Limit: min(limit, 200)})
 	if err != nil || v.json {
 		return v.answer(page, err)
 	}
@@ -142,7 +145,7 @@ func (v *visit) rollback(ctx context.Context, n int64, force, onlyPlan bool) err
 func exportCmd() *cobra.Command {
 	at := desk{empty: true}
 	var format, file string
-	cmd := &cobra.Command{Use: "export [REVISION]", Short: "Write the directory as a file that apply reads", Args: cobra.MaximumNArgs(1),
+	cmd := &cobra.Command{Use: "export [REVISION]", Short: "Write the directory as a file that apply reads", Args: mostOneArg,
 		Long: "Write the directory, the active one or an earlier, as a file that apply reads. No secret is in it: what\nis sealed stands there by its name, and is known to this house alone.",
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if format != "yaml" && format != "json" {

@@ -18,7 +18,7 @@ func keysCmd() *cobra.Command {
 }
 
 func listKeysCmd(at *desk) *cobra.Command {
-	return &cobra.Command{Use: "list", Short: "List the signing keys", Args: cobra.NoArgs,
+	return &cobra.Command{Use: "list", Short: "List the signing keys", Args: noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			return at.visit(cmd, func(ctx context.Context, v *visit) error {
 				page, err := v.Keys(ctx)
@@ -50,7 +50,7 @@ func maybe(t *time.Time) string {
 
 func rotateKeysCmd(at *desk) *cobra.Command {
 	var in api.RotateRequest
-	cmd := &cobra.Command{Use: "rotate", Short: "Begin to sign with new keys", Args: cobra.NoArgs,
+	cmd := &cobra.Command{Use: "rotate", Short: "Begin to sign with new keys", Args: noArgs,
 		Long: "Begin to sign with new keys. A new key is published first and signs when everybody has had the time to\n" +
 			"learn of it; what the old one signed stays valid.\n\n" +
 			"--now is for a key that leaked: the new one signs at once, and everything that the old one signed is void.",

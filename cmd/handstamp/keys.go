@@ -146,17 +146,7 @@ func (h *house) renewOnce(ctx context.Context, alg string, atOnce bool, save fun
 	if err != nil {
 		return err
 	}
-	policy := h.policy()
-	for _, k := range keys {
-		switch {
-		case alg != "" && string(k.Alg) != alg:
-		case atOnce:
-			k.State = tokens.Gone
-		case k.State == tokens.Active:
-			k.ActiveAt = time.Now().Add(policy.PublishAhead - policy.Every) // as if its time were coming now
-		}
-	}
-	next, changed, err := policy.Plan(time.Now(), keys)
+	next, changed, err := h.policy().Rotate(time.Now(), keys, tokens.Alg(alg), atOnce)
 	if err != nil || !changed {
 		return err
 	}

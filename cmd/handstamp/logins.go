@@ -23,7 +23,7 @@ func loginsCmd() *cobra.Command {
 func listLoginsCmd(at *desk) *cobra.Command {
 	var f api.LoginFilter
 	var since time.Duration
-	cmd := &cobra.Command{Use: "list", Short: "List recent logins, the newest first", Args: cobra.NoArgs,
+	cmd := &cobra.Command{Use: "list", Short: "List recent logins, the newest first", Args: noArgs,
 		Example: "  handstamp logins list --outcome refused --since 2h\n  handstamp logins list --q alice@example.com",
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			return at.visit(cmd, func(ctx context.Context, v *visit) error {
@@ -148,8 +148,11 @@ var outcomes = map[string]string{"signed_in": "signed in", "refused": "was refus
 
 // upTo reads pages until there are so many items.
 func upTo[T any](limit int, list func(api.ListOptions) (*api.Page[T], error)) ([]T, error) {
+	if err := atLeastOne(limit); err != nil {
+		return nil, err
+	}
 	all := []T{}
-	o := api.ListOptions{Limit: min(max(limit, 1), 200)}
+	o := api.ListOptions{Limit: min(limit, 200)}
 	for {
 		page, err := list(o)
 		if err != nil {
@@ -157,7 +160,7 @@ func upTo[T any](limit int, list func(api.ListOptions) (*api.Page[T], error)) ([
 		}
 		all = append(all, page.Items...)
 		if o.Cursor = page.Next; o.Cursor == "" || len(all) >= limit {
-			return all[:min(len(all), max(limit, 1))], nil
+			return all[:min(len(all), limit)], nil
 		}
 	}
 }

@@ -60,11 +60,16 @@ func program() *cobra.Command {
 		SilenceUsage: true, SilenceErrors: true, Version: version()}
 	root.AddCommand(serveCmd(), devCmd(), pretendCmd(), checkCmd(), planCmd(), applyCmd(), historyCmd(), rollbackCmd(), exportCmd(), testCmd(), explainCmd(), loginsCmd(), usersCmd(), clientsCmd(),
 		adminCmd(), auditCmd(), keysCmd(), restoredCmd())
+	spelled(root)
 	return root
 }
 
 // words are what a person reads of an error.
 func words(err error) string {
+	var told *advised
+	if errors.As(err, &told) {
+		return words(told.error) + "\n" + told.advice
+	}
 	var refused *api.Problem
 	if errors.As(err, &refused) {
 		return tellProblem(refused)

@@ -16,7 +16,7 @@ const exitTestsFailed exitCode = 2
 
 func testCmd() *cobra.Command {
 	var o testOptions
-	cmd := &cobra.Command{Use: "test [-c FILE | -f DIR]", Short: "Run the policy tests that stand beside the rules", Args: cobra.NoArgs,
+	cmd := &cobra.Command{Use: "test [-c FILE | -f DIR]", Short: "Run the policy tests that stand beside the rules", Args: noArgs,
 		Long: "Run the policy tests: every *_test.yaml beside the rules. Each says what a provider says of a person, and what\n" +
 			"that has to come to: roles, scopes, claims, or a denial and its reason. docs/testing-rules.md tells how they are\n" +
 			"written. Nobody is asked and nothing is stored; secrets and variables of the environment are not needed.\n\n" +

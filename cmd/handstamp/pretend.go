@@ -21,11 +21,21 @@ var pretenders = map[string]func(persona.Options) *persona.Persona{
 	persona.KindGoogle: persona.Google, persona.KindOkta: persona.Okta, persona.KindOktaOrg: persona.OktaOrg, persona.KindAuth0: persona.Auth0,
 }
 
+func oneKind(cmd *cobra.Command, args []string) error {
+	if err := oneArg(cmd, args); err != nil {
+		return err
+	}
+	if !slices.Contains(cmd.ValidArgs, args[0]) {
+		return fmt.Errorf("nobody here pretends to be %q: it is one of %s", args[0], strings.Join(cmd.ValidArgs, " "))
+	}
+	return nil
+}
+
 func pretendCmd() *cobra.Command {
 	var o persona.Options
 	var listen string
 	cmd := &cobra.Command{Use: "pretend KIND", Short: "Run a pretend Google, Okta or Auth0 on this machine, to try things out", ValidArgs: []string{"google", "okta", "okta-org", "auth0"},
-		Args: cobra.MatchAll(cobra.ExactArgs(1), cobra.OnlyValidArgs),
+		Args: oneKind,
 		Long: "Run a pretend Google, Okta or Auth0: a complete OpenID Provider with the paths, claims and quirks of the real one\n" +
 			"and a few people to sign in as. Whoever presses a button is signed in, so it listens on loopback only.",
 		Example: "  handstamp pretend google --client-id try --client-secret try-it --redirect-uri http://127.0.0.1:8080/callback/google",

@@ -9,7 +9,7 @@ import (
 
 func restoredCmd() *cobra.Command {
 	at := &desk{}
-	cmd := &cobra.Command{Use: "restored", Short: "Make a database that came from a backup or a replica safe to use", Args: cobra.NoArgs,
+	cmd := &cobra.Command{Use: "restored", Short: "Make a database that came from a backup or a replica safe to use", Args: noArgs,
 		Long: "Make a database that came from a backup, or from a replica that was promoted, safe to use. What was signed out,\n" +
 			"revoked or used up since then would work again, so everything ends in one step: sessions, refresh tokens,\n" +
 			"codes, invitations and admin links, and the signing keys with all that they signed. People sign in again;\n" +

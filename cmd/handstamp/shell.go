@@ -92,7 +92,42 @@ func (d *desk) visit(cmd *cobra.Command, do func(context.Context, *visit) error)
 		return err
 	}
 	defer func() { err = errors.Join(err, leave()) }()
-	return do(ctx, &visit{Client: client, out: out, json: d.json, color: colorful(out), at: d})
+	return d.advise(cmd, do(ctx, &visit{Client: client, out: out, json: d.json, color: colorful(out), at: d}))
+}
+
+// advise adds what to do about an error of the way there, or about a name that nothing has.
+func (d *desk) advise(cmd *cobra.Command, err error) error {
+	var unreachable *url.Error
+	switch {
+	case errors.As(err, &unreachable) && d.url != "":
+		return fmt.Errorf("--url %s: nobody answers there: %w. It is the console's address, admin.url of the settings", oneLine(d.url), unreachable.Err)
+	case api.IsNotFound(err):
+		return &advised{err, "What there is: " + lister(cmd)}
+	}
+	return err
+}
+
+// advised is an error with what to do about it.
+type advised struct {
+	error
+	advice string
+}
+
+func (a *advised) Unwrap() error { return a.error }
+
+// lister is the verb that shows what a verb's word may name.
+func lister(cmd *cobra.Command) string {
+	if cmd.HasParent() {
+		for _, beside := range cmd.Parent().Commands() {
+			if beside.Name() == "list" {
+				return beside.CommandPath()
+			}
+		}
+	}
+	if cmd.Name() == "explain" {
+		return "handstamp logins list"
+	}
+	return "handstamp history"
 }
 
 // reach finds the way to the house.

@@ -128,9 +128,13 @@ func actorName(a api.Actor) string {
 // tellProblem writes what the API refused: the sentence, every place, and what to do.
 func tellProblem(p *api.Problem) string {
 	var b strings.Builder
-	b.WriteString(oneLine(p.Title))
-	if p.Detail != "" {
-		b.WriteString(": " + oneLine(p.Detail))
+	switch {
+	case p.Detail == "":
+		b.WriteString(oneLine(p.Title))
+	case p.Kind() == api.NotFound: // whose title says no more
+		b.WriteString(oneLine(p.Detail))
+	default:
+		b.WriteString(oneLine(p.Title) + ": " + oneLine(p.Detail))
 	}
 	for _, f := range p.Problems {
 		b.WriteString("\n  ")

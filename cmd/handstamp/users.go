@@ -27,7 +27,7 @@ func usersCmd() *cobra.Command {
 func somebody(sub *string) cobra.PositionalArgs {
 	return func(cmd *cobra.Command, args []string) error {
 		if *sub != "" {
-			return cobra.NoArgs(cmd, args)
+			return noArgs(cmd, args)
 		}
 		return oneArg(cmd, args)
 	}
@@ -113,7 +113,7 @@ func listUsersCmd(at *desk) *cobra.Command {
 	var f api.UserFilter
 	var disabled bool
 	limit := 100
-	cmd := &cobra.Command{Use: "list", Short: "List people, the newest first", Args: cobra.NoArgs,
+	cmd := &cobra.Command{Use: "list", Short: "List people, the newest first", Args: noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if cmd.Flags().Changed("disabled") {
 				f.Disabled = &disabled
