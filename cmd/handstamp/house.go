@@ -45,16 +45,11 @@ type house struct {
 	telemetry *telemetry
 }
 
-// openHouse turns settings into running rooms. The order is the order of need: what
-// is sealed needs the sealing key, tokens need keys, the door needs them all.
-func openHouse(ctx context.Context, cfg *configs.Config, log *slog.Logger, hosts map[string]string) (*house, error) {
-	return openHouseFor(ctx, cfg, log, houseOptions{hosts: hosts})
-}
-
 // houseOptions are what no settings file says.
 type houseOptions struct {
-	hosts map[string]string // names that this process resolves by itself (dev)
-	file  fileRule
+	hosts  map[string]string // names that this process resolves by itself (dev)
+	file   fileRule
+	former formerIssuer
 }
 
 // fileRule says what the settings file's directory is worth at the start.
@@ -66,7 +61,9 @@ const (
 	fileIsSilent                   // not at all
 )
 
-func openHouseFor(ctx context.Context, cfg *configs.Config, log *slog.Logger, o houseOptions) (*house, error) {
+// openHouse turns settings into running rooms. The order is the order of need: what
+// is sealed needs the sealing key, tokens need keys, the door needs them all.
+func openHouse(ctx context.Context, cfg *configs.Config, log *slog.Logger, o houseOptions) (*house, error) {
 	h := &house{cfg: cfg, log: log, hosts: o.hosts, file: o.file, telemetry: &telemetry{}}
 	sealer, err := sealerFor(cfg, log)
 	if err != nil {
@@ -80,7 +77,13 @@ func openHouseFor(ctx context.Context, cfg *configs.Config, log *slog.Logger, o 
 	if h.db, err = storage.Open(ctx, storage.Options{URL: cfg.Storage.URL.Reveal(), Sealer: sealer, Now: time.Now, Logger: log, Retention: retentionOf(cfg), Metrics: h.telemetry.meter()}); err != nil {
 		return nil, fmt.Errorf("storage: %w", err)
 	}
-	if err := h.furnish(ctx, sealer); err != nil {
+	if o.file == fileServes { // a verb beside a house gives no tokens
+		err = h.keepIssuer(ctx, o.former)
+	}
+	if err == nil {
+		err = h.furnish(ctx, sealer)
+	}
+	if err != nil {
 		return nil, errors.Join(err, h.db.Close())
 	}
 	return h, nil

@@ -99,7 +99,7 @@ func (r *reopening) restore(file string) {
 		r.t.Fatal(err)
 	}
 	write(r.t, path, string(content))
-	if r.house, err = openHouse(r.t.Context(), cfg, log, hosts); err != nil {
+	if r.house, err = openHouse(r.t.Context(), cfg, log, houseOptions{hosts: hosts}); err != nil {
 		r.t.Fatal(err)
 	}
 	r.move()

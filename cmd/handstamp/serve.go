@@ -17,16 +17,19 @@ import (
 )
 
 func serveCmd() *cobra.Command {
-	var path string
+	var path, former string
 	cmd := &cobra.Command{Use: "serve -c FILE", Short: "Run the broker from a settings file", Args: onlyConfig,
 		Long: "Run the broker from a settings file.\n\nWith SQLite the file is read again on SIGHUP and when it changes: providers, clients, resources and\n" +
 			"rules then take effect at once, in one step; what is refused changes nothing and is in the log. With\nPostgreSQL, where several nodes share them, handstamp apply does that. All else needs a restart.",
-		RunE: func(cmd *cobra.Command, _ []string) error { return serve(cmd.Context(), path, cmd.ErrOrStderr()) }}
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			return serve(cmd.Context(), path, former, cmd.ErrOrStderr())
+		}}
 	cmd.Flags().StringVarP(&path, "config", "c", "handstamp.yaml", "settings file")
+	cmd.Flags().StringVar(&former, "issuer-changed-from", "", "DANGER: the database is of this issuer, and moves to that of the settings: every session, refresh token and signing key ends")
 	return cmd
 }
 
-func serve(ctx context.Context, path string, out io.Writer) error {
+func serve(ctx context.Context, path, former string, out io.Writer) error {
 	cfg, err := configs.Load(path)
 	if err != nil {
 		return err
@@ -39,7 +42,7 @@ func serve(ctx context.Context, path string, out io.Writer) error {
 	if err != nil {
 		return err
 	}
-	h, err := openHouse(ctx, cfg, log, nil)
+	h, err := openHouse(ctx, cfg, log, houseOptions{former: formerIssuer{known: former}})
 	if err != nil {
 		return errors.Join(err, closeListener(office))
 	}

@@ -66,7 +66,7 @@ func openTestHouse(t *testing.T, path string, log *slog.Logger) (*house, error) 
 	if err != nil {
 		t.Fatal(err)
 	}
-	return openHouse(t.Context(), cfg, log, nil)
+	return openHouse(t.Context(), cfg, log, houseOptions{})
 }
 
 func TestAChangedFileTakesEffectAndABrokenOneChangesNothing(t *testing.T) {
@@ -149,7 +149,7 @@ func TestO08_PostgreSQLNeedsASealingKeyOfItsOwn(t *testing.T) {
 	write(t, path, "issuer: https://sso.example\nstorage: {url: \"postgres://127.0.0.1/x\"}\n")
 	cfg, err := configs.Load(path)
 	if err == nil {
-		_, err = openHouse(t.Context(), cfg, slog.New(slog.DiscardHandler), nil)
+		_, err = openHouse(t.Context(), cfg, slog.New(slog.DiscardHandler), houseOptions{})
 	}
 	if err == nil || !strings.Contains(err.Error(), "sealing_keys") {
 		t.Errorf("PostgreSQL without a sealing key: %v", err)

@@ -181,7 +181,7 @@ func (d *desk) inProcess(ctx context.Context, socket string, errOut io.Writer) (
 	if d.empty {
 		rule = fileIsSilent
 	}
-	h, err := openHouseFor(ctx, cfg, log, houseOptions{file: rule})
+	h, err := openHouse(ctx, cfg, log, houseOptions{file: rule})
 	if errors.Is(err, storage.ErrLocked) {
 		if socket == "" {
 			return nil, nil, errors.New("a server has this database open, and admin.socket is off: turn it on, or use --url, or stop the server")

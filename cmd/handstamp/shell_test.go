@@ -40,7 +40,7 @@ func serving(t *testing.T, settings string) *running {
 	if err != nil {
 		t.Fatal(err)
 	}
-	h, err := openHouse(t.Context(), cfg, log, nil)
+	h, err := openHouse(t.Context(), cfg, log, houseOptions{})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -153,7 +153,7 @@ func (v *village) build(ctx context.Context) error {
 			hosts[d.host] = "127.0.0.1"
 		}
 	}
-	if v.house, err = openHouse(ctx, cfg, v.log, hosts); err != nil {
+	if v.house, err = openHouse(ctx, cfg, v.log, houseOptions{hosts: hosts, former: formerIssuer{whatever: true}}); err != nil {
 		return err
 	}
 	if err := errors.Join(v.settle(ctx), v.letIn(ctx), v.openSocket()); err != nil {
