@@ -48,12 +48,16 @@ func healthOf(now *revision.Active, p *directory.Provider) api.ProviderHealth {
 		out.State = "own"
 		return out
 	}
-	if reporter, knows := now.Upstreams[p.Slug].(providers.Reporter); knows {
+	reporter, knows := now.Upstreams[p.Slug].(providers.Reporter)
+	if !knows {
+		return out
+	}
+	switch h := reporter.Health(); {
+	case h.Down:
+		since := h.Since.UTC()
+		out.State, out.Reason, out.Since = "down", h.Reason, &since
+	case h.Asked:
 		out.State = "up"
-		if h := reporter.Health(); h.Down {
-			since := h.Since.UTC()
-			out.State, out.Reason, out.Since = "down", h.Reason, &since
-		}
 	}
 	return out
 }

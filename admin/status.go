@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/handstamp/handstamp/admin/api"
+	"github.com/handstamp/handstamp/providers"
 )
 
 // me tells who calls, and what they may do.
@@ -28,8 +29,13 @@ func (s *Server) status(c *call) error {
 		Newest: state.Newest, Cause: state.Cause,
 		Counts:    api.Counts{Providers: len(d.Providers), Clients: len(d.Clients), Resources: len(d.Resources), Rules: len(d.Rules)},
 		Providers: []api.ProviderHealth{}}
+	looks := 0
 	for i := range d.Providers {
-		out.Providers = append(out.Providers, healthOf(now, &d.Providers[i]))
+		health := healthOf(now, &d.Providers[i])
+		out.Providers = append(out.Providers, health)
+		if health.State == "down" && looks < providers.MostLooks && now.Upstreams[health.Slug].(providers.Reporter).LookAgain() {
+			looks++ // whoever looks the next time sees it heal
+		}
 	}
 	return c.tagged(now, out)
 }

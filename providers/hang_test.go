@@ -194,9 +194,10 @@ func TestADeadUpstreamSaysSoAndComesBack(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		d := &mortal{inner: inner{e}}
 		p := e.provider("oidc", func(o *Settings) { o.Client, o.Now = &http.Client{Transport: d}, e.clock.Now })
-		if p.Health().Down {
-			t.Error("down before anybody asked")
+		if h := p.Health(); h.Down || h.Asked || d.count.Load() != 0 {
+			t.Errorf("before anybody asked: %+v", h)
 		}
+		p.LookAgain()
 		synctest.Wait()
 		if n := d.count.Load(); n != 1 {
 			t.Errorf("looking at it made %d requests, want 1", n)
@@ -215,7 +216,7 @@ func TestADeadUpstreamSaysSoAndComesBack(t *testing.T) {
 		synctest.Wait()
 		asked := d.count.Load()
 		for range 100 {
-			p.Health()
+			p.LookAgain()
 			synctest.Wait()
 		}
 		if n := d.count.Load() - asked; n > 1 {
@@ -224,7 +225,7 @@ func TestADeadUpstreamSaysSoAndComesBack(t *testing.T) {
 
 		d.dead.Store(false)
 		e.clock.Advance(failureRest + time.Second)
-		p.Health()
+		p.LookAgain()
 		synctest.Wait()
 		if h := p.Health(); h.Down {
 			t.Errorf("it is back, but: %+v", h)

@@ -5,19 +5,30 @@ import (
 	"errors"
 )
 
-// Health answers from memory at once. It also begins, in the background and with
-// the cooldown of discovery, to look again at an upstream that was down, not yet
-// asked, or not asked for a while: a button that says "out of order" must not need
-// a person to press it before it heals.
+// MostLooks is how many upstreams one page or one scrape may look at again. There can be a
+// thousand of them, and whoever asks how they do must not set off a storm.
+const MostLooks = 8
+
+// Health answers from memory at once, and asks nobody.
 func (u *upstream) Health() Health {
 	v := u.discovery.look()
 	u.mu.Lock()
+	defer u.mu.Unlock()
 	h := u.health
-	u.mu.Unlock()
-	if !v.running && v.rest > failureRest && (v.turn == 0 || h.Down || v.age > metadataFresh) {
-		u.discovery.start(context.Background())
-	}
+	h.Asked = v.turn > 0 || v.failure != nil
 	return h
+}
+
+// LookAgain begins, in the background and with the cooldown of discovery, to look at an
+// upstream that was down, not yet asked, or not asked for a while, and tells whether it did:
+// a button that says "out of order" must not need a person to press it before it heals.
+func (u *upstream) LookAgain() bool {
+	v, h := u.discovery.look(), u.Health()
+	if v.running || v.rest <= failureRest || v.turn > 0 && !h.Down && v.age <= metadataFresh {
+		return false
+	}
+	u.discovery.start(context.Background())
+	return true
 }
 
 // heard notes what a conversation said about the upstream's life: one that

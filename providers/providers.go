@@ -141,13 +141,16 @@ type ClaimMapper interface {
 }
 
 // Reporter is a provider that knows whether its upstream is alive. Health
-// answers from memory at once.
+// answers from memory at once; LookAgain begins to ask where that is due, for at most
+// MostLooks of them at a time.
 type Reporter interface {
 	Health() Health
+	LookAgain() (began bool)
 }
 
 // Health tells whether the upstream was dead when last heard of.
 type Health struct {
+	Asked  bool // whether it was ever heard of
 	Down   bool
 	Reason string // fixed words, fit for a page
 	Since  time.Time

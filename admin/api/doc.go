@@ -91,7 +91,7 @@ type ProviderHealth struct {
 	Title    string     `json:"title"`
 	Kind     string     `json:"kind"`
 	Disabled bool       `json:"disabled,omitempty"`
-	State    string     `json:"state"` // up, down, own (it asks people itself), unknown
+	State    string     `json:"state"` // up, down, own (it asks people itself), unknown (not asked yet)
 	Reason   string     `json:"reason,omitempty"`
 	Since    *time.Time `json:"since,omitempty"`
 }

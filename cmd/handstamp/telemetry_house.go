@@ -49,7 +49,7 @@ func (h *house) gauge() error {
 	seconds(&g.skew, "handstamp.clock.skew", "How far this node's clock is ahead of the database's")
 	seconds(&g.oldest, "handstamp.logout.oldest", "How long the notice of a sign-out that waits the longest has waited")
 	number(&g.waiting, "handstamp.logout.waiting", "", "Apps that wait to be told of the end of a session")
-	number(&g.up, "handstamp.upstream.up", "", "1 while a provider answers, 0 while it is out of order")
+	number(&g.up, "handstamp.upstream.up", "", "1 while a provider answers, 0 while it is out of order; none where it was not asked yet")
 	number(&g.build, "handstamp.build.info", "", "Always 1; the labels say what runs")
 	seconds(&g.started, "process.start_time", "When the process began, in seconds since 1970")
 	number(&g.goroutines, "go.goroutines", "", "Goroutines that exist")
@@ -103,15 +103,24 @@ func (h *house) observeBook(ctx context.Context, g *gauges, o metric.Observer) e
 	return nil
 }
 
+// observeProviders tells what logins have learnt of the providers. A scrape asks none of
+// them, but for a few that were down: they must be seen to heal while nobody signs in.
 func (h *house) observeProviders(g *gauges, o metric.Observer) {
+	looks := 0
 	for slug, upstream := range view(h.book.Current()).Upstreams {
-		u, ok := upstream.(interface{ Health() providers.Health })
+		u, ok := upstream.(providers.Reporter)
 		if !ok {
 			continue
 		}
-		up := int64(1)
-		if u.Health().Down {
+		health, up := u.Health(), int64(1)
+		if !health.Asked {
+			continue
+		}
+		if health.Down {
 			up = 0
+			if looks < providers.MostLooks && u.LookAgain() {
+				looks++
+			}
 		}
 		o.ObserveInt64(g.up, up, metric.WithAttributes(attribute.String("provider", slug)))
 	}
