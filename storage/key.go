@@ -49,18 +49,18 @@ func (d *DB) Keys(ctx context.Context) (keys []StoredKey, generation int64, err 
 // generation; otherwise ErrConflict, and the caller reads and decides again.
 func (d *DB) SaveKeys(ctx context.Context, a Actor, generation int64, keys []StoredKey) error {
 	_, err := write(ctx, d, "save signing keys", func(ctx context.Context, q runner) (none struct{}, err error) {
-		return none, d.replaceKeys(ctx, q, a, generation, keys)
+		return none, d.replaceKeys(ctx, q, a, generation, generation+1, keys)
 	})
 	return err
 }
 
-func (d *DB) replaceKeys(ctx context.Context, q runner, a Actor, generation int64, keys []StoredKey) error {
+func (d *DB) replaceKeys(ctx context.Context, q runner, a Actor, generation, next int64, keys []StoredKey) error {
 	for _, k := range keys {
 		if k.ID == "" || len(k.PKCS8) == 0 {
 			return errors.New("save signing keys: a key needs an id and its private part")
 		}
 	}
-	n, err := exec(ctx, q, `UPDATE generations SET value = value + 1 WHERE name = 'signing_keys' AND value = $1`, generation)
+	n, err := exec(ctx, q, `UPDATE generations SET value = $1 WHERE name = 'signing_keys' AND value = $2`, next, generation)
 	if err != nil {
 		return err
 	}
@@ -70,7 +70,7 @@ func (d *DB) replaceKeys(ctx context.Context, q runner, a Actor, generation int6
 	if _, err := q.ExecContext(ctx, `DELETE FROM signing_keys`); err != nil {
 		return err
 	}
-	detail := map[string]string{"generation": strconv.FormatInt(generation+1, 10)}
+	detail := map[string]string{"generation": strconv.FormatInt(next, 10)}
 	for _, k := range keys {
 		if _, err := q.ExecContext(ctx, `INSERT INTO signing_keys (id, alg, state, pkcs8, created_at, active_at, retire_at, gone_at)
 			VALUES ($1, $2, $3, $4, $5, $6, $7, $8)`, k.ID, k.Alg, k.State, d.sealer.sealColumn("signing_keys", k.ID, "pkcs8", k.PKCS8),

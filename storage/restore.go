@@ -31,10 +31,14 @@ func (d *DB) Restored(ctx context.Context, a Actor, keys NewKeys) (*Ended, error
 	})
 }
 
+// leap is further than keys can have moved since a backup was made: a node that runs on
+// may know a generation that this book has lost, and must not take the next one for it.
+const leap = 1 << 20
+
 // endWhatLives ends everything that lives, and puts other signing keys in the place of those
 // that vouched for it.
 func (d *DB) endWhatLives(ctx context.Context, q runner, a Actor, keys NewKeys, action, target string, detail map[string]string) (*Ended, error) {
-	if err := d.replaceKeys(ctx, q, a, keys.Generation, keys.Keys); err != nil {
+	if err := d.replaceKeys(ctx, q, a, keys.Generation, keys.Generation+leap, keys.Keys); err != nil {
 		return nil, err
 	}
 	now, ended := d.now(), &Ended{}

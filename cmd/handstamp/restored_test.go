@@ -5,6 +5,7 @@ import (
 	"database/sql"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"io"
 	"log/slog"
 	"net/http"
@@ -19,6 +20,7 @@ import (
 	"github.com/handstamp/handstamp/admin/api"
 	"github.com/handstamp/handstamp/broker/oauth"
 	"github.com/handstamp/handstamp/storage"
+	"github.com/handstamp/handstamp/storage/storagetest"
 )
 
 // exchangeable is a room that can be put in another's place while its door is open.
@@ -218,5 +220,30 @@ func TestC15_ARestoredBackupBringsNothingBack(t *testing.T) {
 	}
 	if live := w.lives(held, code); live != nil {
 		t.Errorf("after the next login these live: %v", live)
+	}
+}
+
+// After a promotion one verb, run anywhere, reaches every node on the database.
+func TestC13_TheVerbReachesNodesThatGoOn(t *testing.T) {
+	r := serving(t, fmt.Sprintf(machines, storagetest.PostgresURL(t)))
+	_, answer := tokenOf(t, r.house)
+	held := fmt.Sprint(answer["access_token"])
+	active := func() any {
+		_, answer := post(t, r.house, "/introspect", "items", url.Values{"token": {held}})
+		return answer["active"]
+	}
+	r.book.Look(t.Context())
+	if active() != true {
+		t.Fatal("the token was never good")
+	}
+	if text, code := say(t, "restored", "-c", r.config); code != 0 || !strings.Contains(text, "Every signing key is new") {
+		t.Fatalf("%d %s", code, text)
+	}
+	r.book.Look(t.Context())
+	if active() != false {
+		t.Error("a token from before is good")
+	}
+	if code, _ := tokenOf(t, r.house); code != http.StatusOK {
+		t.Errorf("no new ones are given: %d", code)
 	}
 }
