@@ -3,6 +3,7 @@ package admin_test
 import (
 	"bufio"
 	"encoding/json"
+	"errors"
 	"io"
 	"net/http"
 	"strconv"
@@ -256,5 +257,27 @@ func TestAnExportThatBreaksOffDoesNotLookWhole(t *testing.T) {
 	}
 	if n, err := io.Copy(io.Discard, resp.Body); err == nil {
 		t.Errorf("after %d more bytes it ends as if that were all", n)
+	}
+}
+
+// What a backup held is ended from the shell only: over the network the address is none.
+func TestC15_OnlyTheShellEndsWhatABackupHeld(t *testing.T) {
+	k := newKit(t)
+	s := k.signIn("corp", "alice", nil)
+	owner := k.admin(storage.RoleOwner)
+	must(t, k.do("POST", "/restored", owner, ""), http.StatusNotFound)
+	must(t, k.shell("POST", "/restored", `{"sessions":true}`), http.StatusBadRequest)
+	if _, err := k.db.Session(t.Context(), s.IDHash, time.Hour); err != nil {
+		t.Fatalf("the session ended too early: %v", err)
+	}
+	ended := into[api.Restored](t, must(t, k.shell("POST", "/restored?reason=the+disk+died", ""), http.StatusOK))
+	if ended.Sessions < 1 || ended.Newest == nil || len(ended.Keys) == 0 {
+		t.Errorf("%+v", ended)
+	}
+	if _, err := k.db.Session(t.Context(), s.IDHash, time.Hour); !errors.Is(err, storage.ErrNotFound) {
+		t.Errorf("the session lives on: %v", err)
+	}
+	if got := k.lastAudit(); got.Action != storage.AuditRestored || got.Detail["reason"] != "the disk died" {
+		t.Errorf("audited as %+v", got)
 	}
 }

@@ -198,13 +198,17 @@ func (s *Server) plan(c *call) error {
 // edit makes one change of a plan's.
 func (d *draft) edit(s *Server, e api.Edit) error {
 	given := 0
-	for _, is := range []bool{e.Provider != nil, e.Client != nil, e.Resource != nil, e.Rule != nil} {
+	for _, is := range []bool{e.Provider != nil, e.Client != nil, e.Resource != nil, e.Rule != nil, e.Brand != nil} {
 		if is {
 			given++
 		}
 	}
 	if want := map[string]int{"put": 1, "delete": 0}; e.Op != "put" && e.Op != "delete" || given != want[e.Op] {
 		return badRequest("op is put, with one thing to put, or delete")
+	}
+	if e.Kind == directory.KindBrand && e.Brand != nil && e.ID == "" {
+		d.setBrand(*e.Brand)
+		return nil
 	}
 	if e.Op == "delete" && e.ID == "" {
 		return badRequest("id says what to delete")
@@ -222,7 +226,7 @@ func (d *draft) edit(s *Server, e api.Edit) error {
 	case e.Kind == directory.KindRule && (e.Op == "delete" || e.Rule != nil):
 		return d.setRule(e.ID, e.Rule, e.Before)
 	}
-	return badRequest("kind is provider, client, resource or rule, and what is put is of that kind")
+	return badRequest("kind is provider, client, resource, rule or brand, and what is put is of that kind")
 }
 
 // set replaces, adds ("") or removes (nil) one element of a list.
@@ -324,3 +328,5 @@ func (d *draft) setRule(name string, r *mapping.Rule, before string) (err error)
 	d.doc.Rules = slices.Insert(moved, to, *r)
 	return nil
 }
+
+func (d *draft) setBrand(b directory.Brand) { d.doc.Brand, d.focus = b, "brand" }

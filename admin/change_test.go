@@ -162,7 +162,7 @@ type answerOf struct{ answer *answer }
 func TestA14_AWriteNamesWhatItWasMadeFrom(t *testing.T) {
 	k := newKit(t)
 	token := k.robot()
-	bodies := map[string]string{"/directory": asJSON(k.book.Current().Document), "/providers": `{"slug":"x","kind":"oidc"}`, "/clients": `{"id":"x"}`, "/resources": `{"id":"https://x.example"}`, "/rules": `{"name":"x"}`}
+	bodies := map[string]string{"/directory": asJSON(k.book.Current().Document), "/providers": `{"slug":"x","kind":"oidc"}`, "/clients": `{"id":"x"}`, "/resources": `{"id":"https://x.example"}`, "/rules": `{"name":"x"}`, "/brand": `{"name":"x"}`}
 	tries := 0
 	for _, r := range admin.Routes() {
 		if !r.Changes {
@@ -239,7 +239,7 @@ func TestEveryChangeOfTheDirectoryCanBePlanned(t *testing.T) {
 		"PUT /providers/:slug": asJSON(k.settings("/providers/corp", token)), "POST /clients": `{"id":"new","redirect_uris":["https://new.example/cb"]}`,
 		"PUT /clients/:id": asJSON(k.settings("/clients/web", token)), "POST /resources": `{"id":"https://new.example"}`,
 		"PUT /resources/:key": `{"name":"Things","scopes":[{"name":"items:read"},{"name":"items:write"}]}`,
-		"POST /rules":         `{"name":"new","roles":["x"]}`, "PUT /rules/:key": `{"roles":["x"]}`,
+		"POST /rules":         `{"name":"new","roles":["x"]}`, "PUT /rules/:key": `{"roles":["x"]}`, "PUT /brand": `{"name":"x"}`,
 	}
 	for _, r := range admin.Routes() {
 		if !r.Changes {
@@ -364,4 +364,25 @@ func TestMachinesAreGivenAdministrationByOwnersOnly(t *testing.T) {
 		must(t, k.do("POST", path, k.robot(), body, "If-Match", k.current()), http.StatusUnprocessableEntity)
 	}
 	must(t, k.do("POST", "/resources", k.robot(), `{"id":"urn:handstamp:admin"}`, "If-Match", k.current()), http.StatusUnprocessableEntity)
+}
+
+func TestTheHousesLookIsChangedLikeEverythingElse(t *testing.T) {
+	k := newKit(t)
+	c, ctx := k.goClient(k.robot()), t.Context()
+	look := directory.Brand{Name: "Acme sign-in", Accent: "#1a7f5a", PolicyURI: "https://www.acme.example/privacy"}
+	plan := ok[*api.Plan](t)(c.Plan(ctx, api.PlanRequest{Edits: []api.Edit{{Op: "put", Kind: directory.KindBrand, Brand: &look}}}))
+	if len(plan.Changes) != 3 || plan.Changes[0].Kind != directory.KindBrand || k.current() != `"1"` {
+		t.Errorf("%+v", plan.Changes)
+	}
+	ok[*api.Applied](t)(c.PutBrand(ctx, look, k.since("our colours")))
+	if got := ok[*directory.Brand](t)(c.Brand(ctx)); *got != look {
+		t.Errorf("%+v", got)
+	}
+	for body, path := range map[string]string{`{"accent":"red"}`: "accent", `{"logo":"javascript:alert(1)"}`: "logo", `{"policy_uri":"http://x.example"}`: "policy_uri", `{"name":"a\nb"}`: "name"} {
+		p := must(t, k.do("PUT", "/brand", k.robot(), body, "If-Match", k.current()), http.StatusUnprocessableEntity).problem(t)
+		if len(p.Problems) != 1 || p.Problems[0].Path != path {
+			t.Errorf("%s: %+v", body, p.Problems)
+		}
+	}
+	must(t, k.do("POST", "/plans", k.robot(), `{"edits":[{"op":"delete","kind":"brand","id":"x"}]}`), http.StatusBadRequest)
 }

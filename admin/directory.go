@@ -283,3 +283,19 @@ func (c *call) drop(change func(*draft) error) error {
 	}
 	return c.edit(change)
 }
+
+func (s *Server) brand(c *call) error {
+	now := s.book.Current()
+	return c.tagged(now, now.Document.Brand)
+}
+
+func (s *Server) putBrand(c *call) error {
+	in, err := body[directory.Brand](c)
+	if err != nil {
+		return err
+	}
+	return c.edit(func(d *draft) error {
+		d.setBrand(*in)
+		return nil
+	})
+}

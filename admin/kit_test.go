@@ -187,6 +187,13 @@ func (k *kit) listen(sealer *storage.Sealer, log *slog.Logger) {
 			k.rotate = append(k.rotate, a.ID+" "+alg)
 			return nil
 		},
+		Restored: func(ctx context.Context, a storage.Actor) (*storage.Ended, error) {
+			_, generation, err := k.db.Keys(ctx)
+			if err != nil {
+				return nil, err
+			}
+			return k.db.Restored(ctx, a, storage.NewKeys{Generation: generation, Keys: []storage.StoredKey{{ID: "new", Alg: "ES256", State: "active", PKCS8: []byte("new")}}})
+		},
 		YAML: func(d directory.Document, _ map[string]string) []byte {
 			b, err := json.Marshal(d) // JSON is YAML
 			if err != nil {

@@ -93,6 +93,9 @@ func routes() []route {
 		{method: put, path: "/rules/:key", need: write, does: (*Server).putRule, changes: true, query: "before", says: "Replace a rule, and perhaps move it", in: mapping.Rule{}},
 		{method: del, path: "/rules/:key", need: write, does: (*Server).deleteRule, changes: true, says: "Remove a rule"},
 
+		{method: get, path: "/brand", need: read, does: (*Server).brand, says: "What the pages show of the house itself", out: directory.Brand{}},
+		{method: put, path: "/brand", need: write, does: (*Server).putBrand, changes: true, says: "Change what the pages show of the house itself; what is empty is as the settings say", in: directory.Brand{}},
+
 		{method: get, path: "/kinds", need: read, does: (*Server).kinds, says: "The sorts of providers: what each wants to know, and where to click at the vendor's", out: api.Page[api.Kind]{}},
 		{method: post, path: "/explain", need: directory.ReadLogins, does: (*Server).explain, says: "What a login comes to, and why: as it was, as it is, or as it would be", in: api.ExplainRequest{}, out: api.Explained{}, more: []int{404, 422}},
 

@@ -108,6 +108,16 @@ func (c *Client) TestProvider(ctx context.Context, slug, back string) (*TestStar
 	return with[TestStarted](ctx, c, call{method: http.MethodPost, path: "/providers/" + url.PathEscape(slug) + "/test", body: TestRequest{back}})
 }
 
+// Brand is what the pages show of the house itself.
+func (c *Client) Brand(ctx context.Context) (*directory.Brand, error) {
+	return get[directory.Brand](ctx, c, "/brand", nil)
+}
+
+// PutBrand changes it. What is empty is as the settings say.
+func (c *Client) PutBrand(ctx context.Context, b directory.Brand, o ChangeOptions) (*Applied, error) {
+	return c.change(ctx, http.MethodPut, "/brand", nil, b, o)
+}
+
 // Clients lists the apps and machines. q narrows by part of an id or name.
 func (c *Client) Clients(ctx context.Context, q string, o ListOptions) (*Page[ClientInfo], error) {
 	return get[Page[ClientInfo]](ctx, c, "/clients", o.values("q", q))

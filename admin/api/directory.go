@@ -68,13 +68,14 @@ type PlanRequest struct {
 // Edit changes one thing of the directory.
 type Edit struct {
 	Op       string              `json:"op"`               // put or delete
-	Kind     string              `json:"kind"`             // provider, client, resource, rule
+	Kind     string              `json:"kind"`             // provider, client, resource, rule, brand
 	ID       string              `json:"id,omitempty"`     // what is changed; "": a new one
 	Before   string              `json:"before,omitempty"` // rules: stands before the one of this name
 	Provider *directory.Provider `json:"provider,omitempty"`
 	Client   *directory.Client   `json:"client,omitempty"`
 	Resource *directory.Resource `json:"resource,omitempty"`
 	Rule     *mapping.Rule       `json:"rule,omitempty"`
+	Brand    *directory.Brand    `json:"brand,omitempty"` // is put, and never deleted: empty, it is as the settings say
 }
 
 // ProviderInfo is a provider with what follows from it. Its settings have the form in

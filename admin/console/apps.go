@@ -209,11 +209,7 @@ func appForm(sort string, now things, choices appChoices, fresh bool) *Form {
 			choice("auth_method", "How it proves who it is", now, "", Option{"", "its secret, either way", ""}, Option{"client_secret_basic", "client_secret_basic", ""}, Option{"client_secret_post", "client_secret_post", ""}, Option{"private_key_jwt", "private_key_jwt", ""}),
 			&Field{Name: "jwks_uri", Label: "Where it publishes its keys", Kind: "url", Value: now.text("jwks_uri"), Help: "For private_key_jwt."})
 	}
-	more.Fields = append(more.Fields,
-		&Field{Name: "logo", Label: "Logo", Kind: "url", Value: now.text("logo"), Help: "An https address."},
-		&Field{Name: "accent", Label: "Colour", Value: now.text("accent"), Help: "Of buttons on its sign-in pages, such as #1a7f5a."},
-		&Field{Name: "policy_uri", Label: "Privacy policy", Kind: "url", Value: now.text("policy_uri")},
-		&Field{Name: "tos_uri", Label: "Terms of service", Kind: "url", Value: now.text("tos_uri")})
+	more.Fields = append(more.Fields, lookFields(now)...)
 	return &Form{Groups: append(groups, more)}
 }
 

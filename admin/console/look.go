@@ -130,6 +130,7 @@ var navigation = []navEntry{
 	{Path: "/clients", Title: "Apps", Icon: "grid", need: "directory:read"},
 	{Path: "/resources", Title: "Resources", Icon: "box", need: "directory:read"},
 	{Path: "/rules", Title: "Rules", Icon: "rule", need: "directory:read"},
+	{Path: "/brand", Title: "Look", Icon: "drop", need: "directory:read"},
 	{Path: "/revisions", Title: "Revisions", Icon: "clock", need: "directory:read"},
 	{Path: "/audit", Title: "Audit", Icon: "book", need: "audit:read"},
 	{Path: "/administrators", Title: "Administrators", Icon: "shield", need: "users:read"},

@@ -84,6 +84,7 @@ func (w *town) pages() []string {
 var directoryPages = []string{"/providers", "/providers/okta", "/providers/okta/edit", "/providers/okta/delete", "/new/provider", "/new/provider/google", "/new/provider/oidc", "/new/provider/local",
 	"/clients", "/clients?q=okta", "/clients/web", "/clients/web/edit", "/clients/web/delete", "/clients/web/secret", "/new/client", "/new/client/web", "/new/client/spa",
 	"/resources", "/resources/" + api.Key(apiID), "/resources/" + api.Key(apiID) + "/edit", "/resources/" + api.Key(apiID) + "/delete", "/new/resource",
+	"/brand", "/brand/edit",
 	"/rules", "/rules/" + api.Key("no guests"), "/rules/" + api.Key("no guests") + "/edit", "/rules/" + api.Key("no guests") + "/delete", "/new/rule"}
 
 func TestEveryPageIsWhole(t *testing.T) {

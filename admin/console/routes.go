@@ -28,6 +28,7 @@ func (c *Console) pages() [][]route {
 		c.providerRoutes(),
 		c.appRoutes(),
 		c.policyRoutes(),
+		c.brandRoutes(),
 		c.overviewRoutes(),
 		c.loginRoutes(),
 		c.userRoutes(),
