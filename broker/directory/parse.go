@@ -26,11 +26,36 @@ const (
 // or too deep a nesting are problems, each with its path. A secret that is no source
 // is taken as literal, see FoldSecrets.
 func ParseDocument(b []byte) (Document, []Problem) {
+	if d, ok := readOwn(b); ok {
+		return d, nil
+	}
 	var d Document
 	if problems := ParseJSON(b, &d); len(problems) > 0 {
 		return Document{}, problems
 	}
 	return d, nil
+}
+
+// readOwn reads what this program wrote, at twice the speed: a text that comes out of
+// encoding/json as it went in has no name that is unknown, doubled, null or spelled
+// differently. That is every revision in the database, read at each start, change and
+// look at an older one.
+func readOwn(b []byte) (Document, bool) {
+	var d Document
+	if len(b) > MaxDocument || json.Unmarshal(b, &d) != nil {
+		return Document{}, false
+	}
+	if again, err := json.Marshal(d); err != nil || !bytes.Equal(again, b) {
+		return Document{}, false
+	}
+	var problems []Problem
+	for i := range d.Providers {
+		d.Providers[i].settle(report{"", &problems})
+	}
+	for i := range d.Clients {
+		d.Clients[i].settle(report{"", &problems})
+	}
+	return d, len(problems) == 0 // the strict reading says where
 }
 
 // ParseJSON reads one provider, client, resource, rule or any other struct with json

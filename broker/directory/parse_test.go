@@ -72,6 +72,37 @@ func TestADocumentSurvivesJSON(t *testing.T) {
 }
 
 // The same object, each name once misspelled, doubled, null and of another type.
+// What this program wrote is read by a shorter way, which must come to the same.
+func TestAWrittenDocumentReadsAsOneThatSomebodyTyped(t *testing.T) {
+	d := full(t)
+	d.Clients[0].SecretSources = []string{"${WEB_SECRET}", "a-literal-secret-of-an-app"}
+	d.Clients = append(d.Clients, Client{ID: "bare", SecretSources: []string{}, Scopes: []string{}})
+	d.Providers[0].ClientSecretSource = "a-literal-secret-of-ours"
+	written, err := json.Marshal(d)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var typed bytes.Buffer
+	if err := json.Indent(&typed, written, "", "  "); err != nil {
+		t.Fatal(err)
+	}
+	a, problems := ParseDocument(written)
+	b, more := ParseDocument(typed.Bytes())
+	if len(problems)+len(more) > 0 || !reflect.DeepEqual(a, b) {
+		t.Errorf("%v %v, or they differ", problems, more)
+	}
+	if a.Clients[0].Secrets[1] != "a-literal-secret-of-an-app" || a.Providers[0].ClientSecret != "a-literal-secret-of-ours" {
+		t.Error("a literal secret was lost")
+	}
+	d.Providers[0].ClientSecretSource = "[redacted]"
+	if written, err = json.Marshal(d); err != nil {
+		t.Fatal(err)
+	}
+	if _, problems := ParseDocument(written); len(problems) != 1 || problems[0].Path != "providers[0].client_secret" {
+		t.Errorf("%v", problems)
+	}
+}
+
 func TestA06_EveryNameOfADocumentIsReadToTheLetter(t *testing.T) {
 	whole, err := json.Marshal(full(t))
 	if err != nil {
