@@ -134,22 +134,41 @@ func migrate(ctx context.Context, dialect goose.Dialect, db *sql.DB, opts ...goo
 	if err != nil {
 		return err
 	}
+	return migrateTo(ctx, files, dialect, db, opts...)
+}
+
+func migrateTo(ctx context.Context, files fs.FS, dialect goose.Dialect, db *sql.DB, opts ...goose.ProviderOption) error {
 	p, err := goose.NewProvider(dialect, db, files, opts...)
 	if err != nil {
 		return fmt.Errorf("migrations: %w", err)
 	}
-	current, target, err := p.GetVersions(ctx)
-	if err != nil {
-		return classified(fmt.Errorf("migrations: %w", err))
+	var before int64
+	for attempt := 0; ; attempt++ {
+		current, target, err := p.GetVersions(ctx)
+		if err != nil {
+			return classified(fmt.Errorf("migrations: %w", err))
+		}
+		if current > target {
+			return fmt.Errorf("the database is at version %d, this program knows %d: it was written by a newer handstamp", current, target)
+		}
+		if current == target {
+			return nil
+		}
+		if current > before { // some went through
+			before, attempt = current, 0
+		}
+		if _, err = p.Up(ctx); err == nil {
+			return nil
+		}
+		// Nodes of the former version write meanwhile, and PostgreSQL may choose a
+		// migration to give way: it has changed nothing then.
+		if !retryable(err) || attempt == maxRetries {
+			return classified(fmt.Errorf("migrations: %w", err))
+		}
+		select {
+		case <-time.After(10 * time.Millisecond << attempt):
+		case <-ctx.Done():
+			return ctx.Err()
+		}
 	}
-	if current > target {
-		return fmt.Errorf("the database is at version %d, this program knows %d: it was written by a newer handstamp", current, target)
-	}
-	if current == target {
-		return nil
-	}
-	if _, err := p.Up(ctx); err != nil {
-		return classified(fmt.Errorf("migrations: %w", err))
-	}
-	return nil
 }

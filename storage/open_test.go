@@ -41,22 +41,6 @@ func TestC18_ASecondServerOnOneFileIsRefused(t *testing.T) {
 	}
 }
 
-func TestADatabaseFromANewerProgramIsRefused(t *testing.T) {
-	storagetest.EachURL(t, func(t *testing.T, url string) {
-		db := storagetest.OpenURL(t, url)
-		if err := db.Close(); err != nil {
-			t.Fatal(err)
-		}
-		if _, err := raw(t, url).Exec(`INSERT INTO goose_db_version (version_id, is_applied) VALUES (99999, TRUE)`); err != nil {
-			t.Fatal(err)
-		}
-		_, err := storage.Open(t.Context(), storage.Options{URL: url, Sealer: storagetest.Sealer(t)})
-		if err == nil || !strings.Contains(err.Error(), "newer handstamp") {
-			t.Errorf("got %v", err)
-		}
-	})
-}
-
 func TestWhatCannotBeOpenedSaysWhyAndNeverThePassword(t *testing.T) {
 	dir := t.TempDir()
 	text := filepath.Join(dir, "text")
