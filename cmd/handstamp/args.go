@@ -60,6 +60,9 @@ func meant(near []string) string {
 
 // flagFault explains a flag that is wrong.
 func flagFault(cmd *cobra.Command, err error) error {
+	if words := cmd.Flags().Args(); cmd.HasSubCommands() && len(words) > 0 { // the flag is of the verb that was meant
+		return oneOfThese(cmd, words)
+	}
 	var unknown *pflag.NotExistError
 	var bare *pflag.ValueRequiredError
 	var value *pflag.InvalidValueError
