@@ -5,7 +5,7 @@
 #
 # With SQLite let `storage.url` be sqlite:/data/handstamp.db, and let `listen` be 0.0.0.0:8080.
 
-FROM golang:1.26-bookworm AS build
+FROM golang:1.27-bookworm AS build
 WORKDIR /src
 COPY go.mod go.sum ./
 RUN go mod download

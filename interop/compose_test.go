@@ -21,6 +21,8 @@ import (
 
 	"github.com/compose-spec/compose-go/v2/cli"
 	"github.com/compose-spec/compose-go/v2/types"
+	"github.com/moby/patternmatcher"
+	"github.com/moby/patternmatcher/ignorefile"
 	"golang.org/x/net/html"
 )
 
@@ -216,15 +218,17 @@ func instructions(t *testing.T) []string {
 // buildAsDockerfile runs the build lines of the Dockerfile and returns the folder that holds what they made; it stands for the image.
 func buildAsDockerfile(t *testing.T) string {
 	t.Helper()
-	out := t.TempDir()
+	out, tree := t.TempDir(), t.TempDir()
 	openWay(t, out)
+	ignored := ignoredByDocker(t)
+	copyTree(t, tree, func(name string) bool { return !ignored(name) })
 	for _, line := range instructions(t) {
 		command, ok := strings.CutPrefix(line, "RUN CGO_ENABLED=0 go build ")
 		if !ok {
 			continue
 		}
 		cmd := exec.Command("sh", "-c", "CGO_ENABLED=0 go build "+strings.ReplaceAll(command, "/out/", out+"/"))
-		cmd.Dir = ".."
+		cmd.Dir = tree
 		if said, err := cmd.CombinedOutput(); err != nil {
 			t.Fatalf("%s: %v\n%s", line, err, said)
 		}
@@ -249,6 +253,31 @@ func buildAsDockerfile(t *testing.T) string {
 		t.Errorf("the broker's binary is to stay under 45 MiB: %v, %v", info, err)
 	}
 	return out
+}
+
+// ignoredByDocker tells which files never reach the builder, by the library that it asks itself.
+func ignoredByDocker(t *testing.T) func(name string) bool {
+	t.Helper()
+	f, err := os.Open("../.dockerignore")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close()
+	patterns, err := ignorefile.ReadAll(f)
+	if err != nil {
+		t.Fatal(err)
+	}
+	matcher, err := patternmatcher.New(patterns)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return func(name string) bool {
+		ignored, err := matcher.MatchesOrParentMatches(name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return ignored
+	}
 }
 
 // startAs is start under another account, where the test may choose one.

@@ -30,6 +30,7 @@ var tools = []tool{
 	{"the app in Python", []string{"/usr/lib/python3/dist-packages/requests/__init__.py"}, "python3-requests"},
 	{"what tries the administration API", []string{"/usr/lib/python3*/ensurepip/__init__.py"}, "python3-venv"},
 	{"alerts and /metrics, read by Prometheus' own tool", []string{"/usr/bin/promtool"}, "prometheus"},
+	{"the service file, judged by systemd itself", []string{"/usr/bin/systemd-analyze"}, "systemd"},
 	{"the race detector", []string{"/usr/bin/gcc", "/usr/bin/cc", "/usr/bin/clang"}, "gcc libc6-dev"},
 }
 

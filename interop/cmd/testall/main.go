@@ -1,6 +1,6 @@
 // Command testall is `make test`: everything that must hold before a change lands, part by part.
 //
-//	install ─▶ gofmt ─▶ vet ─▶ house ─▶ go test ─▶ interop ─▶ docs ─▶ a table, and `all: N passed, N failed`
+//	install ─▶ gofmt ─▶ vet ─▶ guard ─▶ holes ─▶ go test ─▶ race ─▶ interop ─▶ docs ─▶ a table, and `all: N passed, N failed`
 //
 // It owns the order, the counting and the honesty: a part that is skipped, or a test that skips itself, counts as failed, since a green
 // run that tried less than it says is worse than a red one. It imports nothing but the standard library, so that it starts at once.
@@ -39,6 +39,7 @@ var parts = []part{
 	{"gofmt", gofmt},
 	{"vet", vet},
 	{"guard", guardStaysLight},
+	{"holes", knownHoles},
 	{"go", goTests},
 	{"race", raceTests},
 	{"interop", interopTests},
