@@ -9,7 +9,6 @@ import (
 	"github.com/handstamp/handstamp/admin/api"
 	"github.com/handstamp/handstamp/broker/directory"
 	"github.com/handstamp/handstamp/broker/oauth"
-	"github.com/handstamp/handstamp/providers"
 	"github.com/handstamp/handstamp/storage"
 )
 
@@ -96,13 +95,9 @@ func (s *Server) makeKnown(c *call, p *directory.Provider, subject, reference st
 	if _, _, err := s.db.FindIdentity(c.ctx(), p.InternalID, subject); !errors.Is(err, storage.ErrNotFound) {
 		return err
 	}
-	kind, ok := providers.Lookup(p.Kind)
-	if !ok {
-		return invalid("there is no kind %.40q", p.Kind)
-	}
-	issuer, err := kind.Issuer(p.Settings())
+	issuer, err := issuerOf(p)
 	if err != nil {
-		return invalid("%s", err)
+		return err
 	}
 	name, _ := login.Claims["name"].(string)
 	email, _ := login.Claims["email"].(string)

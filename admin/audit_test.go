@@ -49,6 +49,7 @@ func TestA16_EveryChangeWritesOneRowThatSaysWhoWhatAndWhy(t *testing.T) {
 		{"PATCH", path, `{"disabled":true}`, storage.AuditUserDisabled, "user:" + s.UserID, 1},
 		{"PATCH", path, `{"disabled":false}`, storage.AuditUserEnabled, "user:" + s.UserID, 1},
 		{"GET", path + "/export", "", "user_exported", "user:" + s.UserID, 1},
+		{"PUT", path + "/identities/corp/" + api.Key("alice anew"), `{}`, storage.AuditIdentityLinked, "user:" + s.UserID, 1},
 		{"DELETE", path + "/identities/corp/" + api.Key("alice") + "?force=true", "", storage.AuditIdentityUnlinked, "user:" + s.UserID, 1},
 		{"DELETE", path, "", storage.AuditUserDeleted, "user:" + s.UserID, 1},
 		{"DELETE", "/admin-links", "", "", "", 0},

@@ -292,35 +292,3 @@ func (s *Server) exportUser(c *call) error {
 
 // auditUserExported says that somebody was given everything about a person.
 const auditUserExported = "user_exported"
-
-// listIdentities tells the ways in which a person is known.
-func (s *Server) listIdentities(c *call) error {
-	u, err := s.user(c)
-	if err != nil {
-		return err
-	}
-	all, err := s.tellIdentities(c.ctx(), u)
-	if err != nil {
-		return err
-	}
-	return c.json(http.StatusOK, api.Page[api.Identity]{Items: all})
-}
-
-// unlink takes an identity from a person, with what rests on it.
-func (s *Server) unlink(c *call) error {
-	u, err := s.user(c)
-	if err != nil {
-		return err
-	}
-	subject, err := c.key("key")
-	if err == nil {
-		err = s.mayTouch(c, u)
-	}
-	if err != nil {
-		return err
-	}
-	if err := s.db.Unlink(c.ctx(), c.actor(), u.ID, s.providerID(c.path("provider")), subject, c.flag("force")); err != nil {
-		return err
-	}
-	return c.empty()
-}

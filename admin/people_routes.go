@@ -23,6 +23,7 @@ func peopleRoutes() []route {
 		{method: del, path: "/users/:sub", need: own, does: (*Server).eraseUser, query: "force", reason: true, fresh: true, says: "Erase a person and everything personal about them", more: []int{409}},
 		{method: get, path: "/users/:sub/export", need: own, does: (*Server).exportUser, reason: true, fresh: true, says: "Everything that is kept about a person", out: api.UserExport{}},
 		{method: get, path: "/users/:sub/identities", need: read, does: (*Server).listIdentities, says: "The ways in which a person is known", out: api.Page[api.Identity]{}},
+		{method: put, path: "/users/:sub/identities/:provider/:key", need: own, does: (*Server).link, query: "force", reason: true, fresh: true, says: "Give a person one, or one that somebody else has", out: api.Identity{}, in: api.IdentityHolder{}, more: []int{409, 422}},
 		{method: del, path: "/users/:sub/identities/:provider/:key", need: write, does: (*Server).unlink, query: "force", reason: true, fresh: true, says: "Take one of them away", more: []int{409}},
 		{method: get, path: "/users/:sub/sessions", need: read, does: (*Server).listSessions, says: "Where a person is signed in", out: api.Page[api.Session]{}},
 		{method: del, path: "/users/:sub/sessions", need: write, does: (*Server).endSessions, query: "offline", reason: true, says: "Sign a person out everywhere", out: api.Ended{}},

@@ -45,6 +45,7 @@ var titles = map[string]string{
 	api.Exists:           "It exists already",
 	api.LocksOut:         "Nobody could administer any more",
 	api.LastOwner:        "There would be no owner left",
+	api.IdentityTaken:    "It is somebody else's way to sign in",
 	api.LastIdentity:     "There would be no way to sign in left",
 	api.IssuerChanged:    "The slug is tied to another issuer",
 	api.InUse:            "Something else depends on it",
@@ -166,6 +167,7 @@ func (s *Server) explainError(err error) *refusal {
 		{revision.ErrLocksOut, http.StatusConflict, api.LocksOut, revision.ErrLocksOut.Error()},
 		{storage.ErrLastOwner, http.StatusConflict, api.LastOwner, storage.ErrLastOwner.Error()},
 		{storage.ErrLastIdentity, http.StatusConflict, api.LastIdentity, storage.ErrLastIdentity.Error()},
+		{storage.ErrTaken, http.StatusConflict, api.IdentityTaken, "somebody else got it meanwhile"},
 		{storage.ErrOutcomeUnknown, http.StatusServiceUnavailable, api.Unknown, "look before you try again"},
 		{storage.ErrUnavailable, http.StatusServiceUnavailable, api.Unavailable, "try again in a moment"},
 	} {

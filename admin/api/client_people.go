@@ -75,6 +75,12 @@ func (c *Client) Identities(ctx context.Context, sub string) (*Page[Identity], e
 	return get[Page[Identity]](ctx, c, person(sub, "/identities"), nil)
 }
 
+// Link gives a person one, which nobody has, or which it takes from the person whose sub
+// is from.
+func (c *Client) Link(ctx context.Context, sub, provider, subject, from, reason string) (*Identity, error) {
+	return with[Identity](ctx, c, call{method: http.MethodPut, path: person(sub, "/identities/"+url.PathEscape(provider)+"/"+Key(subject)), query: values("reason", reason), body: IdentityHolder{From: from}})
+}
+
 // Unlink takes one away.
 func (c *Client) Unlink(ctx context.Context, sub, provider, subject, reason string, force bool) error {
 	return c.remove(ctx, person(sub, "/identities/"+url.PathEscape(provider)+"/"+Key(subject)), reason, force, nil)

@@ -52,6 +52,11 @@ type Identity struct {
 	Gone      bool           `json:"gone,omitempty"` // the directory has no such provider any more
 }
 
+// IdentityHolder says from whom an identity is taken.
+type IdentityHolder struct {
+	From string `json:"from,omitempty"` // the sub of the person who has it now; left out where nobody has
+}
+
 // Session is one browser in which a person is signed in.
 type Session struct {
 	SID       string    `json:"sid"`

@@ -46,6 +46,7 @@ const (
 	LocksOut         = "locks_out"             // 409: nobody could administer afterwards
 	LastOwner        = "last_owner"            // 409
 	LastIdentity     = "last_identity"         // 409
+	IdentityTaken    = "identity_taken"        // 409: it is somebody else's way in
 	IssuerChanged    = "issuer_changed"        // 409: the slug is tied to another issuer
 	InUse            = "in_use"                // 409: something else names it
 	LinkSpent        = "link_spent"            // 410: an admin link that was used, or is too old

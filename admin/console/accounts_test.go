@@ -43,3 +43,30 @@ func TestAPersonWithAPasswordIsAddedInvitedAndHelped(t *testing.T) {
 		t.Errorf("where nobody has a password: %s", a.Status)
 	}
 }
+
+// Whom a provider has made anew is who they were, after an owner's word and by both names.
+func TestL10_AnOwnerAddsAWayToSignInAndLosesNothingTyped(t *testing.T) {
+	w := newTown(t)
+	found, err := w.shell().Users(t.Context(), api.UserFilter{Q: "dave"})
+	if err != nil || len(found.Items) != 1 {
+		t.Fatalf("%+v %v", found, err)
+	}
+	dave := found.Items[0]
+	identities, err := w.shell().Identities(t.Context(), dave.Sub)
+	if err != nil || len(identities.Items) != 1 {
+		t.Fatalf("%+v %v", identities, err)
+	}
+	subject, user := identities.Items[0].Subject, "/users/"+w.alice.Sub
+	w.erin.page(user).has(t, "Add a way to sign in")
+	w.erin.post(user+"/identities/new", "provider", "okta", "subject", "").has(t, `href="#f-subject"`)
+	w.erin.post(user+"/identities/new", "provider", "okta", "subject", subject, "_reason", "made anew").has(t, "name them in from", dave.Sub, `value="`+subject+`"`, "made anew")
+	w.erin.done(user+"/identities/new", "provider", "okta", "subject", subject, "from", dave.Sub, "_reason", "made anew").has(t, "Added: okta", subject)
+	w.erin.page("/users/"+dave.Sub).has(t, "There are none.")
+	editor := w.signedIn("alice", "editor")
+	if a := editor.post(user+"/identities/new", "provider", "okta", "subject", "x"); a.StatusCode != http.StatusForbidden {
+		t.Errorf("an editor added a way to sign in: %s", a.Status)
+	}
+	if a := editor.page(user); strings.Contains(a.body, "Add a way to sign in") {
+		t.Error("an editor is shown a button that is not theirs")
+	}
+}

@@ -76,7 +76,7 @@ func (w *town) pages() []string {
 	return append([]string{"/", "/?span=7d", "/logins", "/logins?q=alice&outcome=signed_in", "/logins/" + w.aliceLogin.Reference, "/logins/" + w.bobLogin.Reference,
 		"/logins/" + w.bobLogin.Reference + "?add_groups=editors&set=email%3Dbob%40acme.example&as_of=1", "/users", "/users?q=nobody+at+all", user, user + "/disable", user + "/enable", user + "/sign-out",
 		user + "/sessions/" + w.aliceSession + "/end", user + "/access/" + api.Key("web") + "/end", user + "/consents/" + api.Key("web") + "/" + api.Key("app.example") + "/forget",
-		user + "/identities/okta/" + w.aliceAt + "/unlink", user + "/export", user + "/erase", "/administrators", "/administrators/links", "/administrators/okta/" + w.aliceAt,
+		user + "/identities/okta/" + w.aliceAt + "/unlink", user + "/identities/new", user + "/export", user + "/erase", "/administrators", "/administrators/links", "/administrators/okta/" + w.aliceAt,
 		"/administrators/okta/" + w.aliceAt + "/remove", "/audit", "/audit?verify=1", "/revisions", "/revisions/1", "/revisions/1/rollback", "/keys", "/keys/rotate", "/logout-notices"}, directoryPages...)
 }
 

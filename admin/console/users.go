@@ -24,7 +24,7 @@ func (c *Console) userRoutes() []route {
 	}, both("/users/{sub}/disable", write, c.disableUser), both("/users/{sub}/enable", write, c.enableUser),
 		both("/users/{sub}/sign-out", write, c.signOutUser), both("/users/{sub}/sessions/{sid}/end", write, c.endSession),
 		both("/users/{sub}/access/{client}/end", write, c.endAccess), both("/users/{sub}/consents/{client}/{host}/forget", write, c.forgetConsent),
-		both("/users/{sub}/identities/{provider}/{key}/unlink", write, c.unlink),
+		both("/users/{sub}/identities/new", own, c.link), both("/users/{sub}/identities/{provider}/{key}/unlink", write, c.unlink),
 		both("/users/{sub}/invitation", write, c.invite), both("/users/{sub}/password", write, c.setPassword),
 		both("/users/{sub}/second-factor", write, c.setSecondFactor), both("/users/{sub}/second-factor/drop", write, c.dropSecondFactor),
 		both("/users/{sub}/export", own, c.exportUser), both("/users/{sub}/erase", own, c.eraseUser))
@@ -227,27 +227,6 @@ func (c *Console) forgetConsent(v *visit) error {
 			return err
 		}
 		return v.done(path, "It is forgotten.")
-	})
-}
-
-func (c *Console) unlink(v *visit) error {
-	u, path, err := v.about()
-	if err != nil {
-		return err
-	}
-	subject, err := api.FromKey(v.arg("key"))
-	if err != nil {
-		return errNotFound
-	}
-	form := &Form{Submit: "Unlink", Cancel: path}
-	if v.Can("owners:write") {
-		form.Groups = []Group{{Fields: []*Field{{Name: "force", Kind: "check", Label: "Even if it is the last one", Help: "Nobody could sign in as this person any more."}}}}
-	}
-	return v.confirm(ask{Title: "Unlink " + words(v.arg("provider"), 60) + " from " + nameOf(u) + "?", Sentence: "Whoever signs in there as " + words(subject, 120) + " is no longer this person.", Form: form}, func(reason string) error {
-		if err := v.api.Unlink(v.ctx(), u.Sub, v.arg("provider"), subject, reason, form.Field("force").Checked()); err != nil {
-			return err
-		}
-		return v.done(path, "It is unlinked.")
 	})
 }
 

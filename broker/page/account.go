@@ -191,12 +191,15 @@ func device(s, unknown string) string {
 // moment is a time for people and, in its datetime attribute, for programs.
 type moment time.Time
 
+// Known is false where something has not happened yet.
+func (m moment) Known() bool { return !time.Time(m).IsZero() }
+
 // Machine is the time as HTML wants it.
 func (m moment) Machine() string { return time.Time(m).UTC().Format(time.RFC3339) }
 
 // in is the time in words. Nobody knows here where the person is: hence UTC.
 func (m moment) in(t *tongue) string {
-	if time.Time(m).IsZero() {
+	if !m.Known() {
 		return t.say("unknown")
 	}
 	return time.Time(m).UTC().Format(t.say("2 January 2006, 15:04 UTC"))

@@ -18,7 +18,7 @@ func usersCmd() *cobra.Command {
 			"A person is named by login (who has a password here), e-mail address or sub, the name that apps and APIs see."}
 	at.flags(cmd)
 	cmd.AddCommand(listUsersCmd(at), showUserCmd(at), userSessionsCmd(at), userAccessCmd(at),
-		disableUserCmd(at), enableUserCmd(at), signOutUserCmd(at), unlinkUserCmd(at), exportUserCmd(at), eraseUserCmd(at),
+		disableUserCmd(at), enableUserCmd(at), signOutUserCmd(at), linkUserCmd(at), unlinkUserCmd(at), exportUserCmd(at), eraseUserCmd(at),
 		newUserCmd(at), inviteUserCmd(at), passwordUserCmd(at), totpUserCmd(at), importUsersCmd(at))
 	return cmd
 }

@@ -123,6 +123,34 @@ func signOutUserCmd(at *desk) *cobra.Command {
 	return cmd
 }
 
+func linkUserCmd(at *desk) *cobra.Command {
+	var o one
+	var provider, subject, from string
+	cmd := &cobra.Command{Use: "link PERSON --provider SLUG --subject SUBJECT", Short: "Give a person a way to sign in, for a provider that knows them by a new subject",
+		RunE: func(cmd *cobra.Command, args []string) error {
+			return at.visit(cmd, func(ctx context.Context, v *visit) error {
+				u, err := v.person(ctx, args, o.sub, "")
+				if err != nil {
+					return err
+				}
+				i, err := v.Link(ctx, u.Sub, provider, subject, from, v.at.reason)
+				if err != nil {
+					return err
+				}
+				return v.told(i, "Whoever %s calls %s is %s now.", i.Provider, oneLine(i.Subject), called(u))
+			})
+		}}
+	o.add(cmd, at)
+	cmd.Flags().StringVar(&provider, "provider", "", "the provider")
+	cmd.Flags().StringVar(&subject, "subject", "", "what the provider calls them (sub), see handstamp logins show")
+	cmd.Flags().StringVar(&from, "from", "", "the sub of the person who has it now and loses it")
+	must(cmd.MarkFlagRequired("provider"))
+	must(cmd.MarkFlagRequired("subject"))
+	completes(cmd, "provider", at.providerSlugs)
+	at.reasons(cmd)
+	return cmd
+}
+
 func unlinkUserCmd(at *desk) *cobra.Command {
 	var f identityFlags
 	var force bool
