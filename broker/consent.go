@@ -27,6 +27,7 @@ func (b *Broker) toConsent(c *gin.Context, v *visit, s *storage.Session, d *gran
 	if err := b.jar.Put(c.Writer, c.Request, tx); err != nil {
 		return back(v.request, oauth.E(oauth.InvalidRequest, "the request is too large").Because(err))
 	}
+	rec(c).trace.wait()
 	b.ended(c, storage.LoginAbandoned, "", nil) // until the answer comes
 	redirect(c, b.path("/consent?tx="+tx.Key()))
 	return nil

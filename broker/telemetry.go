@@ -130,7 +130,7 @@ func (b *Broker) measure(r *recorder, method string) {
 	if route == "/token" {
 		m.tokens.Add(ctx, 1, metric.WithAttributes(at("grant", knownGrant(r.grantType)), at("client", b.clientLabel(r.client)), at("outcome", orOK(r.code))))
 	}
-	if t := r.trace; t != nil && t.outcome != "" && t.outcome != storage.LoginTest {
+	if t := r.trace; t != nil && t.outcome != "" && t.outcome != storage.LoginTest && !t.waits {
 		provider := b.providerLabel(t.provider, r.provider)
 		m.logins.Add(ctx, 1, metric.WithAttributes(at("provider", provider), at("client", b.clientLabel(t.client)), at("outcome", t.outcome), at("cause", orNone(t.code))))
 		m.loginTime.Record(ctx, b.now().Sub(t.began).Seconds(), metric.WithAttributes(at("provider", provider), at("outcome", t.outcome)))

@@ -376,6 +376,23 @@ func TestLoginsAndTokensAreCountedByWhatBecameOfThem(t *testing.T) {
 	}
 }
 
+// A login goes through three requests here and is counted once, when it has ended.
+func TestALoginIsCountedOnceHoweverItPausesForConsent(t *testing.T) {
+	w := newWatched(t, 0)
+	b := w.browser()
+	l := w.login("notes")
+	page := b.get(l.signIn(b, "google", "alice").String())
+	if got := w.series("handstamp.logins"); len(got) != 0 {
+		t.Errorf("it has not ended: %v", got)
+	}
+	form := page.form(t, "decision", "allow")
+	l.code(b.post(w.issuer+"/consent", form).to(t))
+	mustBePage(t, b.post(w.issuer+"/consent", form), http.StatusBadRequest) // the button twice
+	if got := w.series("handstamp.logins"); len(got) != 1 || got["cause=none client=notes outcome=signed_in provider=google"] != 1 {
+		t.Errorf("counted as %v", got)
+	}
+}
+
 func TestC11_ANodeWhoseClockIsOffIsNotReady(t *testing.T) {
 	k := newKitOn(t, storagetest.PostgresURL(t))
 	for _, row := range []struct {

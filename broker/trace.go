@@ -40,6 +40,7 @@ type trace struct {
 	code     string
 	cause    error
 	provider string
+	waits    bool     // for an answer at the consent page, which will say what became of it
 	over     bool     // the journal has it, and nobody may change it any more
 	secrets  []string // of this sign-in: an upstream may say them back
 }
@@ -121,6 +122,13 @@ func (t *trace) recognised(who *grant.Subject, subject string) {
 func (t *trace) decides(d *grant.Decided) {
 	if t != nil {
 		t.decided, t.judged = d, d == nil
+	}
+}
+
+// wait says that the login goes on with another request: it is counted then.
+func (t *trace) wait() {
+	if t != nil {
+		t.waits = true
 	}
 }
 

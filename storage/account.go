@@ -3,6 +3,7 @@ package storage
 import (
 	"context"
 	"fmt"
+	"strconv"
 	"time"
 )
 
@@ -75,25 +76,21 @@ func (d *DB) EndSessionOf(ctx context.Context, a Actor, userID, sid string) erro
 }
 
 // EndOtherSessions ends every session of a user but the one with sid keep, idle ones
-// as well, and tells how many. Each ends by itself: after a failure the rest can be
-// ended by calling it again.
+// as well, in one transaction, and tells how many.
 func (d *DB) EndOtherSessions(ctx context.Context, a Actor, userID, keep string) (int, error) {
-	var sids []string
-	err := each(ctx, d.engine.reader(), func(row scanner) error {
-		var sid string
-		err := row.Scan(&sid)
-		sids = append(sids, sid)
-		return err
-	}, `SELECT sid FROM sessions WHERE user_id = $1 AND sid <> $2 AND ended_at = 0 AND expires_at > $3 ORDER BY sid`, userID, keep, d.now())
-	if err := found("list sessions", err); err != nil {
-		return 0, err
-	}
-	for i, sid := range sids {
-		if err := d.EndSession(ctx, a, sid); err != nil {
-			return i, err
+	defer d.wake()
+	return write(ctx, d, "end sessions", func(ctx context.Context, q runner) (int, error) {
+		over, err := endAll(ctx, q, `user_id = $2 AND sid <> $3 AND expires_at > $1`, d.now(), userID, keep)
+		if err != nil || len(over) == 0 {
+			return 0, err
 		}
-	}
-	return len(sids), nil
+		for _, s := range over {
+			if err := d.finish(ctx, q, s); err != nil {
+				return 0, err
+			}
+		}
+		return len(over), d.audit(ctx, q, a, AuditSignOut, "user:"+userID, map[string]string{"sessions": strconv.Itoa(len(over))})
+	})
 }
 
 // EndAccess withdraws every grant and refresh token that a user gave a client, in one

@@ -174,3 +174,25 @@ func TestEndingAccessRacesWithTheCode(t *testing.T) {
 		}
 	})
 }
+
+func TestSigningOutEverywhereElseIsOneStepAndOneRow(t *testing.T) {
+	eachBook(t, func(t *testing.T, b *book) {
+		kept, _ := b.signIn("sub-1", "web")
+		for range 3 {
+			b.login("sub-1", "web", online)
+		}
+		other, _ := b.signIn("sub-2", "web")
+		for _, want := range []int{3, 0} {
+			if n, err := b.EndOtherSessions(t.Context(), actor, kept.UserID, kept.SID); err != nil || n != want {
+				t.Errorf("%d ended, not %d: %v", n, want, err)
+			}
+		}
+		if n := b.audited(storage.AuditSignOut); n != 1 {
+			t.Errorf("%d rows of the audit", n)
+		}
+		for _, s := range []*storage.Session{kept, other} {
+			_, err := b.Session(t.Context(), s.IDHash, idle)
+			b.must(err)
+		}
+	})
+}
