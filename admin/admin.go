@@ -27,6 +27,7 @@ import (
 	"github.com/gin-gonic/gin"
 
 	"github.com/handstamp/handstamp/broker/directory"
+	"github.com/handstamp/handstamp/broker/door"
 	"github.com/handstamp/handstamp/broker/revision"
 	"github.com/handstamp/handstamp/guard"
 	"github.com/handstamp/handstamp/storage"
@@ -55,6 +56,9 @@ type Options struct {
 	Restored func(ctx context.Context, a storage.Actor) (*storage.Ended, error)
 	// YAML writes a document as a settings file.
 	YAML func(d directory.Document, comments map[string]string) []byte
+
+	// Event counts what should not happen here; nil: nobody counts.
+	Event func(door.Event)
 
 	Now    func() time.Time
 	Logger *slog.Logger
@@ -94,6 +98,9 @@ func New(o Options) (*Server, error) {
 	}
 	if o.Logger == nil {
 		o.Logger = slog.Default()
+	}
+	if o.Event == nil {
+		o.Event = func(door.Event) {}
 	}
 	s := &Server{issuer: o.Issuer, url: address, version: o.Version, db: o.DB, book: o.Book, sealer: o.Sealer, options: o, now: o.Now, log: o.Logger, started: o.Now()}
 	s.guard, err = guard.New(o.Issuer, directory.AdminResource, guard.WithKeys(o.Keys), guard.WithClock(o.Now), guard.WithRealm("handstamp administration"))

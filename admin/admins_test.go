@@ -2,6 +2,7 @@ package admin_test
 
 import (
 	"net/http"
+	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -10,6 +11,7 @@ import (
 
 	"github.com/handstamp/handstamp/admin/api"
 	"github.com/handstamp/handstamp/broker/directory"
+	"github.com/handstamp/handstamp/broker/door"
 	"github.com/handstamp/handstamp/broker/oauth"
 	"github.com/handstamp/handstamp/storage"
 	"github.com/handstamp/handstamp/tokens"
@@ -309,5 +311,26 @@ func TestASecondIdentityOfAnOwnerIsNoOwner(t *testing.T) {
 	must(t, k.shell("PUT", "/admins/google/"+api.Key("alice at home"), `{"role":"viewer"}`), http.StatusOK)
 	if me := into[api.Me](t, must(t, k.do("GET", "/me", k.consoleToken(home, storage.RoleOwner), ""), http.StatusOK)); me.Role != storage.RoleViewer || len(me.Scopes) != len(directory.AdminScopes(storage.RoleViewer)) {
 		t.Errorf("%+v", me)
+	}
+}
+
+// Who comes second with an owner's link, and who brings another app's token, is noticed.
+func TestO15_WhatShouldNotHappenAtTheAPIIsCounted(t *testing.T) {
+	k := newKit(t)
+	link := into[api.AdminLink](t, must(t, k.shell("POST", "/admin-links", ""), http.StatusCreated)).Link
+	token := link[strings.Index(link, "token=")+len("token="):]
+	must(t, k.do("POST", "/admin-links/take", "", asJSON(api.TakenLink{Token: token})), http.StatusCreated)
+	if len(k.events) != 0 {
+		t.Errorf("an honest owner is %v", k.events)
+	}
+	must(t, k.do("POST", "/admin-links/take", "", asJSON(api.TakenLink{Token: token})), http.StatusGone)
+	foreign := k.mint(tokens.Granted{Subject: "somebody", ClientID: "web", Audience: []string{"https://api.example"}, Scopes: []string{"items:read"}})
+	must(t, k.do("GET", "/users", foreign, ""), http.StatusUnauthorized)
+	late := k.robot()
+	k.clock.advance(time.Hour)
+	must(t, k.do("GET", "/users", late, ""), http.StatusUnauthorized)
+	must(t, k.do("GET", "/users", "", ""), http.StatusUnauthorized)
+	if !slices.Equal(k.events, []door.Event{door.EventOwnerLink, door.EventAdminToken}) {
+		t.Errorf("events %v", k.events)
 	}
 }

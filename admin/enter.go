@@ -61,6 +61,7 @@ type recorder struct {
 	who       *caller
 	kind      string // of the problem
 	cause     error
+	event     door.Event
 }
 
 type recorderKey struct{}
@@ -82,6 +83,10 @@ func (s *Server) record(rec *recorder, r *http.Request, began time.Time) {
 	}
 	if rec.kind != "" {
 		attrs = append(attrs, "error", rec.kind)
+	}
+	if rec.event != "" {
+		attrs = append(attrs, "event", string(rec.event))
+		s.options.Event(rec.event)
 	}
 	if rec.cause != nil {
 		attrs = append(attrs, "cause", door.Cut(rec.cause.Error()))

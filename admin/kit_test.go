@@ -19,6 +19,7 @@ import (
 	"github.com/handstamp/handstamp/admin"
 	"github.com/handstamp/handstamp/admin/api"
 	"github.com/handstamp/handstamp/broker/directory"
+	"github.com/handstamp/handstamp/broker/door"
 	"github.com/handstamp/handstamp/broker/mapping"
 	"github.com/handstamp/handstamp/broker/oauth"
 	"github.com/handstamp/handstamp/broker/revision"
@@ -44,7 +45,8 @@ type kit struct {
 	logs   *lines
 	client *http.Client // that providers are called with
 	rotate []string     // what Rotate was asked for
-	tested []string     // what TestSignIn was asked for
+	events []door.Event
+	tested []string // what TestSignIn was asked for
 
 	promise contract // the OpenAPI document
 	deaf    bool     // answers are not held to it: benchmarks
@@ -187,6 +189,7 @@ func (k *kit) listen(sealer *storage.Sealer, log *slog.Logger) {
 			k.rotate = append(k.rotate, a.ID+" "+alg)
 			return nil
 		},
+		Event: func(e door.Event) { k.events = append(k.events, e) },
 		Restored: func(ctx context.Context, a storage.Actor) (*storage.Ended, error) {
 			_, generation, err := k.db.Keys(ctx)
 			if err != nil {

@@ -10,6 +10,7 @@ import (
 
 	"github.com/handstamp/handstamp/admin/api"
 	"github.com/handstamp/handstamp/broker/directory"
+	"github.com/handstamp/handstamp/broker/door"
 	"github.com/handstamp/handstamp/broker/oauth"
 	"github.com/handstamp/handstamp/storage"
 )
@@ -55,7 +56,9 @@ func (s *Server) takeLink(c *call) error {
 	who := storage.Actor{Kind: "admin", ID: "link", IP: c.gin.ClientIP(), RequestID: c.rec.reference}
 	id, err := s.db.TakeAdminLink(c.ctx(), who, oauth.Hash(linkDomain, in.Token), linkSession)
 	if errors.Is(err, storage.ErrNotFound) {
-		return problem(http.StatusGone, api.LinkSpent, "it was used, is older than ten minutes, or never was; handstamp admin link makes another")
+		spent := problem(http.StatusGone, api.LinkSpent, "it was used, is older than ten minutes, or never was; handstamp admin link makes another")
+		spent.event = door.EventOwnerLink
+		return spent
 	}
 	if err != nil {
 		return err

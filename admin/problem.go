@@ -11,15 +11,18 @@ import (
 
 	"github.com/handstamp/handstamp/admin/api"
 	"github.com/handstamp/handstamp/broker/directory"
+	"github.com/handstamp/handstamp/broker/door"
 	"github.com/handstamp/handstamp/broker/revision"
 	"github.com/handstamp/handstamp/guard"
 	"github.com/handstamp/handstamp/storage"
+	"github.com/handstamp/handstamp/tokens"
 )
 
 // refusal is an answer that is no success, with what only the log learns.
 type refusal struct {
 	*api.Problem
 	cause  error
+	event  door.Event // "" where nothing is suspicious
 	header http.Header
 }
 
@@ -103,7 +106,7 @@ func (s *Server) exit(r *route, shell bool) gin.HandlerFunc {
 		c.rec, _ = g.Request.Context().Value(recorderKey{}).(*recorder)
 		if err := s.answer(c); err != nil {
 			refused := s.explainError(err)
-			c.rec.cause = refused.cause
+			c.rec.cause, c.rec.event = refused.cause, refused.event
 			for name, values := range refused.header {
 				g.Writer.Header()[name] = values
 			}
@@ -197,6 +200,9 @@ func unauthorized(r *guard.Refusal) *refusal {
 	}
 	p := problem(r.Status, word, r.Description)
 	p.cause = r.Cause
+	if errors.Is(r.Cause, tokens.ErrInvalid) && !errors.Is(r.Cause, tokens.ErrExpired) {
+		p.event = door.EventAdminToken
+	}
 	if r.Challenge != "" {
 		p.header = http.Header{"Www-Authenticate": {r.Challenge}}
 	}

@@ -28,7 +28,7 @@ var ended = map[string]string{
 // one value that only a page made for this session holds.
 func (b *Broker) endAtAccount(c *gin.Context) error {
 	if !door.SameSite(c.Request, b.issuer) {
-		return refuse(http.StatusForbidden, "This request did not come from our own page. Nothing has changed.", alarmed(EventCrossSite, "cross-site POST to the account page"))
+		return refuse(http.StatusForbidden, "This request did not come from our own page. Nothing has changed.", alarmed(door.EventCrossSite, "cross-site POST to the account page"))
 	}
 	form, oerr := readForm(c)
 	if oerr != nil {
@@ -44,7 +44,7 @@ func (b *Broker) endAtAccount(c *gin.Context) error {
 	}
 	id, _ := b.jar.SessionID(c.Request)
 	if subtle.ConstantTimeCompare([]byte(form.Get("token")), []byte(session.FormToken("account", id))) != 1 {
-		return refuse(http.StatusForbidden, "This page is older than your sign-in. Nothing has changed.", alarmed(EventCrossSite, "account form without its token"))
+		return refuse(http.StatusForbidden, "This page is older than your sign-in. Nothing has changed.", alarmed(door.EventCrossSite, "account form without its token"))
 	}
 	switch form.Get("end") {
 	case "link":

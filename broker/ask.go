@@ -58,7 +58,7 @@ func tooManyTries(p *page.Pages, wait time.Duration) string {
 // and either knows the person or asks again.
 func (b *Broker) takeAnswer(c *gin.Context) error {
 	if !door.SameSite(c.Request, b.issuer) {
-		return refuse(http.StatusForbidden, "This request did not come from our own page.", alarmed(EventCrossSite, "cross-site POST to the sign-in page"))
+		return refuse(http.StatusForbidden, "This request did not come from our own page.", alarmed(door.EventCrossSite, "cross-site POST to the sign-in page"))
 	}
 	form, oerr := readForm(c)
 	if oerr != nil {
@@ -99,7 +99,7 @@ func (b *Broker) atAsk(c *gin.Context, form url.Values) (*session.Transaction, e
 	tx, ok := b.jar.ByKey(c.Request, form.Get("tx"))
 	switch {
 	case tx == nil || tx.Stage != session.Ask:
-		return nil, refuse(http.StatusBadRequest, notYours, alarmed(EventForeignBrowser, "no transaction of this browser waits for this answer"))
+		return nil, refuse(http.StatusBadRequest, notYours, alarmed(door.EventForeignBrowser, "no transaction of this browser waits for this answer"))
 	}
 	b.resume(c, tx)
 	switch {

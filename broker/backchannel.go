@@ -76,5 +76,5 @@ func logoutRefused(err error) error {
 		e.Status = http.StatusServiceUnavailable
 		return e
 	}
-	return oauth.E(oauth.InvalidRequest, "the logout token is not valid").Because(alarm{EventForgedLogout, err})
+	return oauth.E(oauth.InvalidRequest, "the logout token is not valid").Because(alarm{door.EventForgedLogout, err})
 }

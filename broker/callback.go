@@ -7,6 +7,7 @@ import (
 
 	"github.com/gin-gonic/gin"
 
+	"github.com/handstamp/handstamp/broker/door"
 	"github.com/handstamp/handstamp/broker/oauth"
 	"github.com/handstamp/handstamp/broker/session"
 	"github.com/handstamp/handstamp/providers"
@@ -39,7 +40,7 @@ func (b *Broker) callback(c *gin.Context) error {
 		return back(v.request, oauth.E(oauth.AccessDenied, "this provider was switched off"))
 	}
 	if !b.spent.take(tx.State) {
-		return replayed(http.StatusBadRequest, notYours, alarmed(EventStateReplayed, "the state was used before"))
+		return replayed(http.StatusBadRequest, notYours, alarmed(door.EventStateReplayed, "the state was used before"))
 	}
 	b.jar.Drop(c.Writer, tx)
 	rec(c).trace.step(b.now(), storage.StepBack, "")
@@ -93,9 +94,9 @@ func (b *Broker) claim(c *gin.Context, answer url.Values) (*session.Transaction,
 	tx, ok := b.jar.ByState(c.Request, answer.Get("state"))
 	switch {
 	case tx == nil:
-		return nil, refuse(http.StatusBadRequest, notYours, alarmed(EventForeignBrowser, "no transaction of this browser has this state"))
+		return nil, refuse(http.StatusBadRequest, notYours, alarmed(door.EventForeignBrowser, "no transaction of this browser has this state"))
 	case tx.Stage != session.Upstream || tx.Provider != slug:
-		return nil, refuse(http.StatusBadRequest, notYours, alarmed(EventMixUp, "the answer came to another provider's address"))
+		return nil, refuse(http.StatusBadRequest, notYours, alarmed(door.EventMixUp, "the answer came to another provider's address"))
 	}
 	b.resume(c, tx)
 	if !ok {

@@ -59,7 +59,7 @@ func (b *Broker) askConsent(c *gin.Context) error {
 // tab's transaction, its one-time token and the session it was rendered for.
 func (b *Broker) takeConsent(c *gin.Context) error {
 	if !door.SameSite(c.Request, b.issuer) {
-		return refuse(http.StatusForbidden, "This request did not come from our own page.", alarmed(EventCrossSite, "cross-site POST to the consent page"))
+		return refuse(http.StatusForbidden, "This request did not come from our own page.", alarmed(door.EventCrossSite, "cross-site POST to the consent page"))
 	}
 	form, oerr := readForm(c)
 	if oerr != nil {
@@ -70,10 +70,10 @@ func (b *Broker) takeConsent(c *gin.Context) error {
 		return err
 	}
 	if subtle.ConstantTimeCompare([]byte(form.Get("token")), []byte(tx.Token)) != 1 {
-		return replayed(http.StatusForbidden, notYours, alarmed(EventCrossSite, "wrong consent token"))
+		return replayed(http.StatusForbidden, notYours, alarmed(door.EventCrossSite, "wrong consent token"))
 	}
 	if !b.spent.take(tx.State) {
-		return replayed(http.StatusBadRequest, notYours, alarmed(EventStateReplayed, "the consent was answered before"))
+		return replayed(http.StatusBadRequest, notYours, alarmed(door.EventStateReplayed, "the consent was answered before"))
 	}
 	b.jar.Drop(c.Writer, tx)
 	switch form.Get("decision") {
@@ -104,7 +104,7 @@ func (v *visit) asksFor(d *grant.Decided) string {
 func (b *Broker) atConsent(c *gin.Context, key string) (*session.Transaction, *visit, *storage.Session, error) {
 	tx, ok := b.jar.ByKey(c.Request, key)
 	if !ok || tx.Stage != session.Consent {
-		return nil, nil, nil, refuse(http.StatusBadRequest, notYours, alarmed(EventForeignBrowser, "no consent transaction of this browser has this key"))
+		return nil, nil, nil, refuse(http.StatusBadRequest, notYours, alarmed(door.EventForeignBrowser, "no consent transaction of this browser has this key"))
 	}
 	b.resume(c, tx)
 	v, err := b.revisit(c, &tx.Request, tx.Hint)

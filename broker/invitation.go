@@ -30,7 +30,7 @@ func (b *Broker) invitation(c *gin.Context) error {
 // ours is checked all the same.
 func (b *Broker) acceptInvitation(c *gin.Context) error {
 	if !door.SameSite(c.Request, b.issuer) {
-		return refuse(http.StatusForbidden, "This request did not come from our own page.", alarmed(EventCrossSite, "cross-site POST to the invitation page"))
+		return refuse(http.StatusForbidden, "This request did not come from our own page.", alarmed(door.EventCrossSite, "cross-site POST to the invitation page"))
 	}
 	form, oerr := readForm(c)
 	if oerr != nil {

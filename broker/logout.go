@@ -160,7 +160,7 @@ func (b *Broker) answered(c *gin.Context, form url.Values) (bool, error) {
 	}
 	want := session.FormToken("logout", id)
 	if !door.SameSite(c.Request, b.issuer) || subtle.ConstantTimeCompare([]byte(form.Get("token")), []byte(want)) != 1 {
-		return false, refuse(http.StatusForbidden, "This request did not come from our own page. You are still signed in.", alarmed(EventCrossSite, "logout form without its token"))
+		return false, refuse(http.StatusForbidden, "This request did not come from our own page. You are still signed in.", alarmed(door.EventCrossSite, "logout form without its token"))
 	}
 	return true, nil
 }

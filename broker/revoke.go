@@ -7,6 +7,7 @@ import (
 
 	"github.com/gin-gonic/gin"
 
+	"github.com/handstamp/handstamp/broker/door"
 	"github.com/handstamp/handstamp/broker/oauth"
 	"github.com/handstamp/handstamp/storage"
 	"github.com/handstamp/handstamp/tokens"
@@ -32,7 +33,7 @@ func (b *Broker) revoke(c *gin.Context) error {
 	case err != nil:
 		return unavailable(err)
 	case owner != client.ID:
-		return oauth.E(oauth.InvalidGrant, "the token was issued to another client").Because(alarmed(EventForeignToken, "revocation of a token of "+owner))
+		return oauth.E(oauth.InvalidGrant, "the token was issued to another client").Because(alarmed(door.EventForeignToken, "revocation of a token of "+owner))
 	}
 	if err := end(c.Request.Context(), actor(c, "client", client.ID)); err != nil {
 		return unavailable(err)

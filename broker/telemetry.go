@@ -12,6 +12,7 @@ import (
 	"go.opentelemetry.io/otel/metric"
 	spans "go.opentelemetry.io/otel/trace"
 
+	"github.com/handstamp/handstamp/broker/door"
 	"github.com/handstamp/handstamp/broker/grant"
 	"github.com/handstamp/handstamp/storage"
 )
@@ -73,7 +74,7 @@ func newTelemetry(o Telemetry, base string) (*telemetry, error) {
 			return nil, fmt.Errorf("metrics: %w", err)
 		}
 	}
-	for _, e := range Events { // a counter that begins at 0 has a rate from its first event on
+	for _, e := range door.Events { // a counter that begins at 0 has a rate from its first event on
 		t0.events.Add(context.Background(), 0, metric.WithAttributes(attribute.String("event", string(e))))
 	}
 	t.meters = t0
@@ -135,8 +136,13 @@ func (b *Broker) measure(r *recorder, method string) {
 		m.logins.Add(ctx, 1, metric.WithAttributes(at("provider", provider), at("client", b.clientLabel(t.client)), at("outcome", t.outcome), at("cause", orNone(t.code))))
 		m.loginTime.Record(ctx, b.now().Sub(t.began).Seconds(), metric.WithAttributes(at("provider", provider), at("outcome", t.outcome)))
 	}
-	if e := eventOf(r); e != "" {
-		m.events.Add(ctx, 1, metric.WithAttributes(at("event", string(e))))
+	b.Count(eventOf(r))
+}
+
+// Count counts an event of another door of this house, as those of the broker's own are.
+func (b *Broker) Count(e door.Event) {
+	if b.tel != nil && b.tel.meters != nil && slices.Contains(door.Events, e) {
+		b.tel.meters.events.Add(context.Background(), 1, metric.WithAttributes(attribute.String("event", string(e))))
 	}
 }
 

@@ -8,6 +8,8 @@ import (
 	"net/url"
 	"strings"
 	"time"
+
+	"github.com/handstamp/handstamp/broker/door"
 )
 
 // Sealer keeps what travels in a browser unreadable and unchanged; *storage.Sealer is one.
@@ -29,6 +31,7 @@ type Options struct {
 	Broker http.Handler // the broker, in process: code exchange, refresh, revocation
 	Sealer Sealer
 	Brand  Brand
+	Event  func(door.Event) // counts what should not happen here; nil: nobody counts
 	Now    func() time.Time
 	Logger *slog.Logger
 }
@@ -49,6 +52,9 @@ type Console struct {
 // New joins the rooms and lists the pages.
 func New(o Options) (*Console, error) {
 	c := &Console{Options: o}
+	if c.Event == nil {
+		c.Event = func(door.Event) {}
+	}
 	var err error
 	if c.url, err = address(o.URL); err != nil {
 		return nil, fmt.Errorf("console: url: %w", err)

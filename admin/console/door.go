@@ -44,6 +44,10 @@ func (c *Console) enter(w http.ResponseWriter, r *http.Request) {
 			}
 		}
 		attrs := []any{"reference", v.reference, "method", door.Cut(r.Method), "path", door.Cut(r.URL.Path), "status", rec.Status, "took_us", c.Now().Sub(began).Microseconds()}
+		if errors.Is(v.cause, errCrossSite) || errors.Is(v.cause, errFormToken) {
+			attrs = append(attrs, "event", string(door.EventCrossSite))
+			c.Event(door.EventCrossSite)
+		}
 		if v.cause != nil {
 			attrs = append(attrs, "cause", door.Cut(v.cause.Error()))
 		}

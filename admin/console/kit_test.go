@@ -20,6 +20,7 @@ import (
 	"github.com/handstamp/handstamp/admin/console"
 	"github.com/handstamp/handstamp/broker"
 	"github.com/handstamp/handstamp/broker/directory"
+	"github.com/handstamp/handstamp/broker/door"
 	"github.com/handstamp/handstamp/broker/grant"
 	"github.com/handstamp/handstamp/broker/mapping"
 	"github.com/handstamp/handstamp/broker/oauth"
@@ -39,6 +40,7 @@ const apiID = "https://api.example"
 type kit struct {
 	t            testing.TB
 	issuer, url  string
+	events       []door.Event // what the console had counted
 	db           *storage.DB
 	book         *revision.Book
 	ring         *tokens.Ring
@@ -186,7 +188,8 @@ func (k *kit) open(edits []func(*directory.Document)) {
 		TestSignIn: k.broker.TestSignIn, Rotate: func(context.Context, storage.Actor, string, bool) error { return nil },
 		YAML: func(directory.Document, map[string]string) []byte { return []byte("providers: []\n") }})
 	must(err)
-	k.console, err = console.New(console.Options{URL: k.url, Issuer: k.issuer, API: k.api.Handler(), Broker: k.broker, Sealer: sealer, Now: k.clock.now, Logger: log})
+	k.console, err = console.New(console.Options{URL: k.url, Issuer: k.issuer, API: k.api.Handler(), Broker: k.broker, Sealer: sealer, Now: k.clock.now, Logger: log,
+		Event: func(e door.Event) { k.events = append(k.events, e) }})
 	must(err)
 	k.inside = http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if strings.HasPrefix(r.URL.Path, "/api/") {

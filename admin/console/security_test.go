@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/handstamp/handstamp/admin/api"
+	"github.com/handstamp/handstamp/broker/door"
 )
 
 func TestA10_TheAPITakesNoCookieAndTheConsoleNoToken(t *testing.T) {
@@ -119,6 +120,9 @@ func TestS05_AFormOfAnotherSiteOrSessionChangesNothing(t *testing.T) {
 		if a := w.erin.do(req); a.StatusCode != http.StatusForbidden && a.StatusCode != http.StatusBadRequest {
 			t.Errorf("%s: %s", why, a.Status)
 		}
+	}
+	if n := len(w.events); n != 10 || w.events[0] != door.EventCrossSite { // the last two are no forms at all
+		t.Errorf("%d events: %v", n, w.events)
 	}
 	u, err := w.shell().User(t.Context(), w.alice.Sub)
 	if err != nil || u.Disabled {

@@ -61,7 +61,7 @@ func (h *house) adminURL() string {
 // where no network does.
 func (h *house) openDesk(sealer *storage.Sealer) (*admin.Server, error) {
 	return admin.New(admin.Options{Issuer: h.cfg.Issuer, URL: cmp.Or(h.adminURL(), h.cfg.Issuer), Version: version(), DB: h.db, Book: h.book, Keys: h.finder, Sealer: sealer,
-		TrustedProxies: h.cfg.TrustedProxies, TestSignIn: h.broker.TestSignIn, Rotate: h.rotate, Restored: h.restored, YAML: configs.MarshalDirectory, Now: time.Now, Logger: h.log})
+		TrustedProxies: h.cfg.TrustedProxies, TestSignIn: h.broker.TestSignIn, Rotate: h.rotate, Restored: h.restored, YAML: configs.MarshalDirectory, Event: h.broker.Count, Now: time.Now, Logger: h.log})
 }
 
 // openConsole joins the pages for administrators to the API that they speak and to the
@@ -72,7 +72,7 @@ func (h *house) openConsole(sealer *storage.Sealer) (*console.Console, error) {
 		return nil, nil
 	}
 	return console.New(console.Options{URL: url, Issuer: h.cfg.Issuer, API: h.desk.Handler(), Broker: h.broker, Sealer: sealer, Brand: console.Brand{Name: h.cfg.Brand.Name},
-		Now: time.Now, Logger: h.log})
+		Event: h.broker.Count, Now: time.Now, Logger: h.log})
 }
 
 // administration is what answers at the administrators' own address: the API, its

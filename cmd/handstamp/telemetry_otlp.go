@@ -8,6 +8,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"math/rand/v2"
 	"net/http"
 	"net/url"
 	"os"
@@ -32,6 +33,7 @@ type otlp struct {
 	to      string
 	headers map[string]providers.Secret
 	client  *http.Client
+	pause   time.Duration // before the second try; each further one waits twice as long
 }
 
 func newOTLP(cfg configs.Telemetry, caFile string) (*otlp, error) {
@@ -52,7 +54,7 @@ func newOTLP(cfg configs.Telemetry, caFile string) (*otlp, error) {
 			return nil, fmt.Errorf("outgoing.ca_file cannot be used: %w", err)
 		}
 	}
-	return &otlp{to: u.String(), headers: cfg.OTLPHeaders, client: &http.Client{Timeout: 10 * time.Second,
+	return &otlp{to: u.String(), headers: cfg.OTLPHeaders, pause: time.Second, client: &http.Client{Timeout: 10 * time.Second,
 		Transport:     &http.Transport{TLSClientConfig: &tls.Config{MinVersion: tls.VersionTLS12, RootCAs: roots}, MaxIdleConns: 1, IdleConnTimeout: time.Minute},
 		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}}, nil
 }
@@ -64,9 +66,33 @@ func (o *otlp) ExportSpans(ctx context.Context, spans []sdktrace.ReadOnlySpan) e
 	if err != nil {
 		return fmt.Errorf("otlp: %w", err)
 	}
+	for try := range tries {
+		again, err := o.send(ctx, body)
+		switch {
+		case err == nil:
+			return nil
+		case again < 0 || try == tries-1:
+			return fmt.Errorf("otlp: %d spans lost: %w", len(spans), err)
+		}
+		wait := max(again, o.pause<<try) + rand.N(o.pause) // not at the same moment as other nodes
+		select {
+		case <-time.After(wait):
+		case <-ctx.Done(): // the SDK gives a batch 30 seconds, and the end of the program 3
+			return fmt.Errorf("otlp: %d spans lost: %w", len(spans), err)
+		}
+	}
+	return nil
+}
+
+// tries bounds how often a batch is sent. Meanwhile the SDK's queue holds what comes.
+const tries = 4
+
+// send sends a batch once. again is how long the receiver wants to be left alone, and
+// negative where another try would not help ("Retryable Response Codes").
+func (o *otlp) send(ctx context.Context, body []byte) (again time.Duration, err error) {
 	req, err := http.NewRequestWithContext(ctx, http.MethodPost, o.to, bytes.NewReader(body))
 	if err != nil {
-		return fmt.Errorf("otlp: %w", err)
+		return -1, err
 	}
 	req.Header.Set("Content-Type", "application/json")
 	for name, value := range o.headers {
@@ -74,14 +100,19 @@ func (o *otlp) ExportSpans(ctx context.Context, spans []sdktrace.ReadOnlySpan) e
 	}
 	res, err := o.client.Do(req)
 	if err != nil {
-		return fmt.Errorf("otlp: %d spans lost: %w", len(spans), providers.Unreachable("the receiver", err))
+		return 0, providers.Unreachable("the receiver", err)
 	}
 	defer res.Body.Close()
 	_, _ = io.Copy(io.Discard, io.LimitReader(res.Body, 64<<10))
-	if res.StatusCode/100 != 2 {
-		return fmt.Errorf("otlp: %d spans lost: the receiver answered %d", len(spans), res.StatusCode)
+	switch res.StatusCode {
+	case http.StatusTooManyRequests, http.StatusBadGateway, http.StatusServiceUnavailable, http.StatusGatewayTimeout:
+		seconds, _ := strconv.Atoi(res.Header.Get("Retry-After"))
+		return time.Duration(max(0, min(seconds, 30))) * time.Second, fmt.Errorf("the receiver answered %d", res.StatusCode)
 	}
-	return nil
+	if res.StatusCode/100 != 2 {
+		return -1, fmt.Errorf("the receiver answered %d", res.StatusCode)
+	}
+	return 0, nil
 }
 
 // Shutdown has nothing to do: the SDK has sent what it had.

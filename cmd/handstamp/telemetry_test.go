@@ -9,6 +9,7 @@ import (
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -139,6 +140,7 @@ func TestAReceiverThatFailsIsToldOnceAMinute(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
+		o.pause = time.Millisecond
 		err = o.ExportSpans(t.Context(), aSpan(t))
 		if err == nil || strings.Contains(err.Error(), "canary") {
 			t.Errorf("%d: %v", status, err)
@@ -154,6 +156,47 @@ func TestAReceiverThatFailsIsToldOnceAMinute(t *testing.T) {
 	c.Handle(errors.Join(context.DeadlineExceeded))
 	if n := strings.Count(log.String(), "were lost"); n != 4 {
 		t.Errorf("the log was told %d times:\n%s", n, log.String())
+	}
+}
+
+// A receiver that is busy or starts anew gets the batch again; one that refuses it does not.
+func TestAReceiverThatIsBusyGetsTheSpansAgain(t *testing.T) {
+	for _, row := range []struct {
+		why     string
+		answers []int
+		lost    bool
+	}{
+		{"it restarts", []int{503, 502, 200}, false},
+		{"it has too much to do", []int{429, 200}, false},
+		{"it refuses", []int{400}, true},
+		{"it does not come back", []int{504, 504, 504, 504}, true},
+	} {
+		var bodies []string
+		srv := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			body, _ := io.ReadAll(r.Body)
+			bodies = append(bodies, string(body))
+			w.WriteHeader(row.answers[min(len(bodies), len(row.answers))-1])
+		}))
+		o, err := newOTLP(configs.Telemetry{OTLPEndpoint: srv.URL}, "")
+		if err != nil {
+			t.Fatal(err)
+		}
+		o.pause = time.Millisecond
+		err = o.ExportSpans(t.Context(), aSpan(t))
+		srv.Close()
+		if (err != nil) != row.lost || len(bodies) != len(row.answers) || slices.ContainsFunc(bodies, func(b string) bool { return b != bodies[0] || b == "" }) {
+			t.Errorf("%s: sent %d times, not %d: %v", row.why, len(bodies), len(row.answers), err)
+		}
+	}
+	o, err := newOTLP(configs.Telemetry{OTLPEndpoint: "http://127.0.0.1:1"}, "")
+	if err != nil {
+		t.Fatal(err)
+	}
+	o.pause = time.Hour
+	ctx, stop := context.WithCancel(t.Context())
+	stop()
+	if err := o.ExportSpans(ctx, aSpan(t)); err == nil {
+		t.Error("a program that ends waits for its receiver")
 	}
 }
 
