@@ -69,7 +69,7 @@ func TestA09_OfFiftyWhoTakeALinkOneIsLetIn(t *testing.T) {
 func TestA09_ALinkIsGoodForTenMinutesAndComesFromTheShellAlone(t *testing.T) {
 	k := newKit(t)
 	token := k.link()
-	k.clock.advance(10*time.Minute + time.Second)
+	k.clock.Advance(10*time.Minute + time.Second)
 	must(t, k.take(token), http.StatusGone)
 	for _, who := range []string{k.admin(storage.RoleOwner), k.robot(), ""} {
 		if a := k.do("POST", "/admin-links", who, ""); a.StatusCode != http.StatusNotFound && a.StatusCode != http.StatusMethodNotAllowed {
@@ -87,15 +87,15 @@ func TestTheSessionOfALinkMayDoEverythingAndEndsWithTheLink(t *testing.T) {
 	}
 	token := enter()
 	me := into[api.Me](t, must(t, k.do("GET", "/me", token, ""), http.StatusOK))
-	if me.Kind != api.KindLink || me.Role != storage.RoleOwner || me.Subject != "" || me.LinkExpiresAt == nil || me.LinkExpiresAt.After(k.clock.now().Add(30*time.Minute)) {
+	if me.Kind != api.KindLink || me.Role != storage.RoleOwner || me.Subject != "" || me.LinkExpiresAt == nil || me.LinkExpiresAt.After(k.clock.Now().Add(30*time.Minute)) {
 		t.Errorf("%+v", me)
 	}
-	k.clock.advance(15 * time.Minute)
+	k.clock.Advance(15 * time.Minute)
 	must(t, k.do("PUT", "/admins/corp/"+api.Key("alice")+"?reason=the+first", token, `{"role":"owner"}`), http.StatusOK)
 	if row := k.lastAudit(); row.Action != storage.AuditAdminSet || !strings.HasPrefix(row.Actor.ID, "link:") || row.Target != "user:"+s.UserID || row.Detail["after"] != "owner" {
 		t.Errorf("%+v", row)
 	}
-	k.clock.advance(16 * time.Minute)
+	k.clock.Advance(16 * time.Minute)
 	if a := must(t, k.do("GET", "/me", token, ""), http.StatusUnauthorized); a.problem(t).Kind() != api.BadToken {
 		t.Errorf("after half an hour: %s", a.body)
 	}
@@ -161,7 +161,7 @@ func TestA12_WhatDecidesWhoGetsInNeedsASignInOfTheLastMinutes(t *testing.T) {
 	s := k.signIn("corp", "alice", nil)
 	owner := k.admin(storage.RoleOwner)
 	link := into[api.LinkSession](t, must(t, k.take(k.link()), http.StatusCreated)).AccessToken
-	k.clock.advance(4*time.Minute + 50*time.Second)
+	k.clock.Advance(4*time.Minute + 50*time.Second)
 	must(t, k.do("PUT", "/admins/corp/"+api.Key("alice"), owner, `{"role":"viewer"}`), http.StatusOK)
 	refreshed := func() string { // the app comes back without the person
 		page, err := k.db.SessionsOf(t.Context(), k.userID("the-owner"))
@@ -170,7 +170,7 @@ func TestA12_WhatDecidesWhoGetsInNeedsASignInOfTheLastMinutes(t *testing.T) {
 		}
 		return k.consoleToken(&page[0], storage.RoleOwner)
 	}
-	k.clock.advance(11 * time.Second)
+	k.clock.Advance(11 * time.Second)
 	owner = refreshed()
 	for _, row := range []struct{ method, path, body string }{
 		{"PUT", "/admins/corp/" + api.Key("alice"), `{"role":"owner"}`}, {"DELETE", "/admins/corp/" + api.Key("alice"), ""}, {"DELETE", "/users/" + s.User.Subject, ""},
@@ -296,7 +296,7 @@ func TestASecondIdentityOfAnOwnerIsNoOwner(t *testing.T) {
 	}
 	hash := []byte(oauth.NewSecret())
 	if err := k.db.OfferLink(t.Context(), storage.Actor{Kind: "person"}, storage.LinkOffer{Hash: hash, StateHash: []byte(oauth.NewSecret()), UserID: owner.UserID, SID: owner.SID,
-		ProviderID: bound["google"].ID, Issuer: bound["google"].Issuer, Subject: "alice at home", Claims: map[string]any{"sub": "alice at home"}, ExpiresAt: k.clock.now().Add(time.Minute)}); err != nil {
+		ProviderID: bound["google"].ID, Issuer: bound["google"].Issuer, Subject: "alice at home", Claims: map[string]any{"sub": "alice at home"}, ExpiresAt: k.clock.Now().Add(time.Minute)}); err != nil {
 		t.Fatal(err)
 	}
 	if err := k.db.AcceptLink(t.Context(), storage.Actor{Kind: "person"}, hash, owner.UserID, owner.SID); err != nil {
@@ -327,7 +327,7 @@ func TestO15_WhatShouldNotHappenAtTheAPIIsCounted(t *testing.T) {
 	foreign := k.mint(tokens.Granted{Subject: "somebody", ClientID: "web", Audience: []string{"https://api.example"}, Scopes: []string{"items:read"}})
 	must(t, k.do("GET", "/users", foreign, ""), http.StatusUnauthorized)
 	late := k.robot()
-	k.clock.advance(time.Hour)
+	k.clock.Advance(time.Hour)
 	must(t, k.do("GET", "/users", late, ""), http.StatusUnauthorized)
 	must(t, k.do("GET", "/users", "", ""), http.StatusUnauthorized)
 	if !slices.Equal(k.events, []door.Event{door.EventOwnerLink, door.EventAdminToken}) {

@@ -158,7 +158,7 @@ func TestTheAuditIsFilteredExportedLineByLineAndVerified(t *testing.T) {
 			t.Errorf("%s: %d", query, len(page.Items))
 		}
 	}
-	k.clock.advance(time.Minute)
+	k.clock.Advance(time.Minute)
 	for {
 		n, err := k.db.ChainAudit(t.Context())
 		if err != nil {

@@ -189,7 +189,7 @@ func TestAPlanTellsWhatWouldHappenAndChangesNothing(t *testing.T) {
 	k := newKit(t)
 	c, ctx := k.goClient(k.robot()), t.Context()
 	s := k.signIn("corp", "erin", map[string]any{"groups": []any{"editors"}})
-	if err := k.db.KeepLogins(ctx, []storage.Login{{Reference: "ERINSREFERENCE00", At: k.clock.now(), ClientID: "web", Provider: "corp", ProviderID: s.ProviderID, UserID: s.UserID, Person: "Erin",
+	if err := k.db.KeepLogins(ctx, []storage.Login{{Reference: "ERINSREFERENCE00", At: k.clock.Now(), ClientID: "web", Provider: "corp", ProviderID: s.ProviderID, UserID: s.UserID, Person: "Erin",
 		Subject: "erin", Outcome: storage.LoginSignedIn, Asked: []string{"openid", "items:read", "items:write"}, Claims: map[string]any{"sub": "erin", "groups": []any{"editors"}}}}); err != nil {
 		t.Fatal(err)
 	}

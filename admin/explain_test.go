@@ -35,9 +35,9 @@ func TestExplainAnswersForClaimsForALoginAndForWhatIf(t *testing.T) {
 	// by the reference that the error page showed
 	s := k.signIn("corp", "erin", nil)
 	logins := []storage.Login{
-		{Reference: "ERINSREFERENCE00", At: k.clock.now(), ClientID: "web", Provider: "corp", ProviderID: s.ProviderID, UserID: s.UserID, Subject: "erin", Outcome: storage.LoginSignedIn,
+		{Reference: "ERINSREFERENCE00", At: k.clock.Now(), ClientID: "web", Provider: "corp", ProviderID: s.ProviderID, UserID: s.UserID, Subject: "erin", Outcome: storage.LoginSignedIn,
 			Asked: []string{"items:write"}, Claims: map[string]any{"sub": "erin", "groups": []any{"editors"}}},
-		{Reference: "NOBODYKNOWSWHO00", At: k.clock.now(), ClientID: "web", Provider: "corp", Outcome: storage.LoginFailed},
+		{Reference: "NOBODYKNOWSWHO00", At: k.clock.Now(), ClientID: "web", Provider: "corp", Outcome: storage.LoginFailed},
 	}
 	if err := k.db.KeepLogins(ctx, logins); err != nil {
 		t.Fatal(err)

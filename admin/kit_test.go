@@ -18,6 +18,7 @@ import (
 
 	"github.com/handstamp/handstamp/admin"
 	"github.com/handstamp/handstamp/admin/api"
+	"github.com/handstamp/handstamp/broker/brokertest"
 	"github.com/handstamp/handstamp/broker/directory"
 	"github.com/handstamp/handstamp/broker/door"
 	"github.com/handstamp/handstamp/broker/mapping"
@@ -41,8 +42,8 @@ type kit struct {
 	ring   *tokens.Ring
 	server *admin.Server
 	socket *httptest.Server // the shell's handler
-	clock  *clock
-	logs   *lines
+	clock  *brokertest.Clock
+	logs   *brokertest.Lines
 	client *http.Client // that providers are called with
 	rotate []string     // what Rotate was asked for
 	events []door.Event
@@ -50,42 +51,6 @@ type kit struct {
 
 	promise contract // the OpenAPI document
 	deaf    bool     // answers are not held to it: benchmarks
-}
-
-// clock is time that moves only when a test says so, on top of the real one.
-type clock struct {
-	mu     sync.Mutex
-	offset time.Duration
-}
-
-func (c *clock) now() time.Time {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	return time.Now().Add(c.offset)
-}
-
-func (c *clock) advance(d time.Duration) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	c.offset += d
-}
-
-// lines keeps what was logged.
-type lines struct {
-	mu   sync.Mutex
-	text strings.Builder
-}
-
-func (l *lines) Write(p []byte) (int, error) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.text.Write(p)
-}
-
-func (l *lines) String() string {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.text.String()
 }
 
 // canaries are secrets that must never be seen again.
@@ -121,13 +86,13 @@ const apiID = "https://api.example.com"
 
 func newKit(t testing.TB, edits ...func(*directory.Document)) *kit {
 	t.Helper()
-	k := &kit{t: t, clock: &clock{}, logs: &lines{}}
+	k := &kit{t: t, clock: &brokertest.Clock{}, logs: &brokertest.Lines{}}
 	sealer, err := storage.NewSealer([]byte("an-example-of-a-32-byte-long-key"))
 	if err != nil {
 		t.Fatal(err)
 	}
 	log := slog.New(slog.NewJSONHandler(k.logs, &slog.HandlerOptions{Level: slog.LevelDebug}))
-	if k.db, err = storage.Open(t.Context(), storage.Options{URL: "sqlite:" + filepath.Join(t.TempDir(), "book.db"), Sealer: sealer, Now: k.clock.now, Logger: log}); err != nil {
+	if k.db, err = storage.Open(t.Context(), storage.Options{URL: "sqlite:" + filepath.Join(t.TempDir(), "book.db"), Sealer: sealer, Now: k.clock.Now, Logger: log}); err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() {
@@ -138,7 +103,7 @@ func newKit(t testing.TB, edits ...func(*directory.Document)) *kit {
 	if k.client, err = providers.NewClient(providers.ClientOptions{Timeout: 2 * time.Second, Resolver: noNames}); err != nil {
 		t.Fatal(err)
 	}
-	k.book = &revision.Book{DB: k.db, Issuer: issuer, OneNode: true, Now: k.clock.now, Logger: log,
+	k.book = &revision.Book{DB: k.db, Issuer: issuer, OneNode: true, Now: k.clock.Now, Logger: log,
 		Resolve: func(source string) (providers.Secret, error) {
 			if source == "${THERE}" {
 				return "a-secret-from-the-environment", nil
@@ -148,7 +113,7 @@ func newKit(t testing.TB, edits ...func(*directory.Document)) *kit {
 		Upstream: func(ctx context.Context, p *directory.Provider, claims []string) (providers.Provider, error) {
 			kind, _ := providers.Lookup(p.Kind)
 			s := p.Settings()
-			s.Client, s.MappedClaims, s.Now = k.client, claims, k.clock.now
+			s.Client, s.MappedClaims, s.Now = k.client, claims, k.clock.Now
 			return kind.New(ctx, s)
 		}}
 	if _, err := k.book.Open(t.Context(), nil, ""); err != nil {
@@ -180,7 +145,7 @@ func (k *kit) listen(sealer *storage.Sealer, log *slog.Logger) {
 		k.t.Fatal(err)
 	}
 	k.url = "http://" + l.Addr().String()
-	k.server, err = admin.New(admin.Options{Issuer: issuer, URL: k.url, Version: "test", DB: k.db, Book: k.book, Keys: k.ring, Sealer: sealer, Now: k.clock.now, Logger: log,
+	k.server, err = admin.New(admin.Options{Issuer: issuer, URL: k.url, Version: "test", DB: k.db, Book: k.book, Keys: k.ring, Sealer: sealer, Now: k.clock.Now, Logger: log,
 		TestSignIn: func(slug, back string) (string, string, error) {
 			k.tested = append(k.tested, slug+" "+back)
 			return issuer + "/test/" + slug, "REFERENCEOFATEST", nil
@@ -226,7 +191,7 @@ var testKeys = sync.OnceValue(func() []*tokens.Key {
 // mint makes an access token as the broker does.
 func (k *kit) mint(g tokens.Granted) string {
 	k.t.Helper()
-	m := &tokens.Mint{Issuer: issuer, Ring: k.ring, Now: k.clock.now, AccessTTL: 5 * time.Minute, IDTTL: 10 * time.Minute}
+	m := &tokens.Mint{Issuer: issuer, Ring: k.ring, Now: k.clock.Now, AccessTTL: 5 * time.Minute, IDTTL: 10 * time.Minute}
 	raw, _, err := m.Access(k.t.Context(), g)
 	if err != nil {
 		k.t.Fatal(err)
@@ -245,7 +210,7 @@ func (k *kit) signIn(slug, subject string, claims map[string]any) *storage.Sessi
 	for name, v := range claims {
 		all[name] = v
 	}
-	now := k.clock.now()
+	now := k.clock.Now()
 	s, err := k.db.SignIn(k.t.Context(), storage.Actor{Kind: "person"}, storage.SignIn{StateHash: []byte(oauth.NewSecret()), StateExpires: now.Add(time.Minute),
 		ProviderID: bound[slug].ID, Issuer: bound[slug].Issuer, Subject: subject, Claims: all, Create: true, NewSubject: oauth.NewSecret()[:26], Name: subject, Email: subject + "@corp.example",
 		Session: storage.NewSession{IDHash: []byte(oauth.NewSecret()), SID: oauth.NewSecret(), AuthTime: now, Idle: 30 * time.Minute, ExpiresAt: now.Add(12 * time.Hour)}})

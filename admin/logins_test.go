@@ -26,7 +26,7 @@ func (k *kit) refused(reference string, s *storage.Session) storage.Login {
 	if err != nil {
 		k.t.Fatal(err)
 	}
-	return storage.Login{Reference: reference, At: k.clock.now(), Took: 961 * time.Millisecond, ClientID: "web", Provider: "corp", ProviderID: s.ProviderID, UserID: s.UserID,
+	return storage.Login{Reference: reference, At: k.clock.Now(), Took: 961 * time.Millisecond, ClientID: "web", Provider: "corp", ProviderID: s.ProviderID, UserID: s.UserID,
 		UserSubject: s.User.Subject, Person: "alice@corp.example", Subject: "alice", Outcome: storage.LoginRefused, Code: "access_denied", Cause: "rule no guests denies", Rule: "no guests",
 		Revision: 1, IP: "192.0.2.1", Device: "Firefox", Asked: []string{"openid", "items:read"}, Claims: map[string]any{"sub": "alice", "groups": []any{"guests"}}, Steps: steps,
 		Trace: []byte(`[{"rule":"no guests","matched":true,"deny":true,"why":"'guests' is in claims.groups"}]`)}

@@ -38,7 +38,7 @@ func (k *kit) audited() int {
 // give gives a session an app with a refresh token.
 func (k *kit) give(s *storage.Session, client string, offline bool) (grantID string) {
 	k.t.Helper()
-	now := k.clock.now()
+	now := k.clock.Now()
 	grantID = oauth.NewSecret()[:22]
 	code := oauth.Hash("code", grantID)
 	err := k.db.IssueCode(k.t.Context(), storage.Actor{Kind: "person", ID: s.UserID}, s.UserID, storage.NewGrant{ID: grantID, ClientID: client, ProviderID: s.ProviderID, SID: s.SID, Scopes: []string{"openid", "items:read"},
@@ -80,9 +80,9 @@ func TestL12_APersonWhoIsDisabledThroughTheAPIHoldsNothingFromTheAnswerOn(t *tes
 		if err != nil {
 			t.Fatal(err)
 		}
-		_, err = k.db.SignIn(t.Context(), storage.Actor{Kind: "person"}, storage.SignIn{StateHash: []byte(oauth.NewSecret()), StateExpires: k.clock.now().Add(time.Minute), ProviderID: bound["corp"].ID,
+		_, err = k.db.SignIn(t.Context(), storage.Actor{Kind: "person"}, storage.SignIn{StateHash: []byte(oauth.NewSecret()), StateExpires: k.clock.Now().Add(time.Minute), ProviderID: bound["corp"].ID,
 			Issuer: bound["corp"].Issuer, Subject: "alice", Claims: map[string]any{"sub": "alice"}, Create: true, NewSubject: oauth.NewSecret()[:26],
-			Session: storage.NewSession{IDHash: []byte(oauth.NewSecret()), SID: "again", AuthTime: k.clock.now(), Idle: time.Hour, ExpiresAt: k.clock.now().Add(time.Hour)}})
+			Session: storage.NewSession{IDHash: []byte(oauth.NewSecret()), SID: "again", AuthTime: k.clock.Now(), Idle: time.Hour, ExpiresAt: k.clock.Now().Add(time.Hour)}})
 		if !errors.Is(err, storage.ErrDisabled) {
 			t.Errorf("signing in again: %v", err)
 		}
@@ -194,7 +194,7 @@ func TestListsOfPeopleGoOnAndTheirCursorsCannotBeMadeUp(t *testing.T) {
 	k := newKit(t)
 	for _, name := range []string{"a", "b", "c", "d", "e"} {
 		k.signIn("corp", name, nil)
-		k.clock.advance(time.Second)
+		k.clock.Advance(time.Second)
 	}
 	viewer := k.machine("robot", directory.ReadUsers)
 	seen, cursor := []string{}, ""
@@ -254,7 +254,7 @@ func TestA04_A20_NoAnswerAboutAPersonHasASecretAndOnlyOwnersExport(t *testing.T)
 		t.Error("the log has a secret")
 	}
 	must(t, k.do("GET", path+"/export", editor, ""), http.StatusForbidden)
-	k.clock.advance(4 * time.Minute)
+	k.clock.Advance(4 * time.Minute)
 	must(t, k.do("GET", path+"/export", owner, ""), http.StatusOK)
 	if row := k.lastAudit(); row.Action != "user_exported" {
 		t.Errorf("the export is not audited: %+v", row)
@@ -263,7 +263,7 @@ func TestA04_A20_NoAnswerAboutAPersonHasASecretAndOnlyOwnersExport(t *testing.T)
 
 func TestTheStatusNamesVersionDatabaseAndClock(t *testing.T) {
 	k := newKit(t)
-	k.clock.advance(time.Hour)
+	k.clock.Advance(time.Hour)
 	st := into[api.Status](t, must(t, k.do("GET", "/status", k.admin(storage.RoleViewer), ""), http.StatusOK))
 	if st.Version != "test" || st.Storage != "sqlite" || st.Issuer != issuer || st.Revision != 1 || st.Now.Sub(*st.StartedAt) < time.Hour || len(st.Providers) != 3 || st.Counts.Clients != 4 {
 		t.Errorf("%+v", st)

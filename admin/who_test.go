@@ -57,7 +57,7 @@ func TestA01_NoRouteAnswersWhoCannotProveWhoTheyAre(t *testing.T) {
 		"no link":                            "hsal_AAAA",
 	}
 	expired := k.robot()
-	k.clock.advance(20 * time.Minute)
+	k.clock.Advance(20 * time.Minute)
 	bad["an expired one"] = expired
 	seen := 0
 	for _, r := range admin.Routes() {
@@ -197,11 +197,11 @@ func TestA02_WhatWasTakenAwayEndsWithTheNextCall(t *testing.T) {
 func TestAPersonIsLetInAsLongAsTheirSessionStands(t *testing.T) {
 	k := newKit(t)
 	token := k.admin(storage.RoleViewer)
-	k.clock.advance(3 * time.Hour)
+	k.clock.Advance(3 * time.Hour)
 	claims := k.read(token, 4*time.Hour)
 	fresh := k.mint(tokens.Granted{Subject: claims.Subject, ClientID: claims.ClientID, Audience: claims.Audience, Scopes: claims.Scopes, AuthTime: claims.AuthTime, SessionID: claims.SessionID})
 	must(t, k.do("GET", "/me", fresh, ""), http.StatusOK)
-	k.clock.advance(9*time.Hour + time.Minute)
+	k.clock.Advance(9*time.Hour + time.Minute)
 	late := k.mint(tokens.Granted{Subject: claims.Subject, ClientID: claims.ClientID, Audience: claims.Audience, Scopes: claims.Scopes, AuthTime: claims.AuthTime, SessionID: claims.SessionID})
 	must(t, k.do("GET", "/me", late, ""), http.StatusUnauthorized)
 	without := k.mint(tokens.Granted{Subject: claims.Subject, ClientID: claims.ClientID, Audience: claims.Audience, Scopes: claims.Scopes, AuthTime: claims.AuthTime})
@@ -211,7 +211,7 @@ func TestAPersonIsLetInAsLongAsTheirSessionStands(t *testing.T) {
 func TestARevokedMachineTokenIsRefused(t *testing.T) {
 	k := newKit(t)
 	token := k.robot()
-	claims, err := (&tokens.Verifier{Issuer: issuer, Keys: k.ring, Now: k.clock.now}).AccessForAnyAudience(t.Context(), token)
+	claims, err := (&tokens.Verifier{Issuer: issuer, Keys: k.ring, Now: k.clock.Now}).AccessForAnyAudience(t.Context(), token)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -240,7 +240,7 @@ func TestA10_OnlyATokenForTheAdministrationCounts(t *testing.T) {
 	}
 	must(t, k.do("GET", "/me?access_token="+token, "", ""), http.StatusUnauthorized)
 	s := k.signIn("corp", "the-owner", nil)
-	id := &tokens.Mint{Issuer: issuer, Ring: k.ring, Now: k.clock.now, IDTTL: time.Minute}
+	id := &tokens.Mint{Issuer: issuer, Ring: k.ring, Now: k.clock.Now, IDTTL: time.Minute}
 	raw, err := id.ID(t.Context(), tokens.Granted{Subject: s.User.Subject, ClientID: directory.AdminClient, Audience: []string{directory.AdminResource}, SessionID: s.SID, AuthTime: s.AuthTime}, tokens.IDToken{Alg: tokens.ES256})
 	if err != nil {
 		t.Fatal(err)
@@ -267,9 +267,9 @@ func TestA12_SensitiveChangesNeedASignInOfTheLastMinutes(t *testing.T) {
 	token := k.admin(storage.RoleOwner)
 	redirect := `{"id":"web","name":"Web","redirect_uris":["https://app.example.com/cb","https://evil.example/cb"],"scopes":["openid","profile","items:read","items:write"],"default_resource":"` + apiID + `"}`
 	harmless := `{"name":"everybody reads","roles":["reader","guest"],"scopes":["items:read"]}`
-	k.clock.advance(4 * time.Minute)
+	k.clock.Advance(4 * time.Minute)
 	must(t, k.do("PUT", "/clients/web?plan=true", token, redirect), http.StatusOK)
-	k.clock.advance(90 * time.Second)
+	k.clock.Advance(90 * time.Second)
 	token = k.remint(token)
 	a := must(t, k.do("PUT", "/clients/web", token, redirect, "If-Match", k.current()), http.StatusForbidden)
 	if p := a.problem(t); p.Kind() != api.ReauthRequired || p.Plan == nil || !p.Plan.Sensitive || !strings.Contains(a.Header.Get("WWW-Authenticate"), `insufficient_user_authentication`) {
@@ -297,7 +297,7 @@ func (k *kit) remint(token string) string {
 
 func (k *kit) read(token string, leeway time.Duration) *tokens.Claims {
 	k.t.Helper()
-	c, err := (&tokens.Verifier{Issuer: issuer, Keys: k.ring, Now: k.clock.now, Leeway: leeway}).AccessForAnyAudience(k.t.Context(), token)
+	c, err := (&tokens.Verifier{Issuer: issuer, Keys: k.ring, Now: k.clock.Now, Leeway: leeway}).AccessForAnyAudience(k.t.Context(), token)
 	if err != nil {
 		k.t.Fatal(err)
 	}

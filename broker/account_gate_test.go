@@ -192,7 +192,7 @@ func TestL12_D28_TheAccountPageHasTheSameGate(t *testing.T) {
 	bob := k.browser()
 	k.login("web").done(bob, "google", "bob")
 	bob.account()
-	k.clock.advance(31 * time.Minute)
+	k.clock.Advance(31 * time.Minute)
 	chooser("an idle session", bob)
 	k.login("web").done(bob, "google", "bob")
 	k.change(func(d *directory.Document) { d.Providers[0].Disabled = true })
@@ -214,7 +214,7 @@ func TestS11_ASessionEndsByItselfOnTheAccountPageToo(t *testing.T) {
 	k.login("web").done(b, "google", "alice")
 	form := forms(b.account())["app"][0]
 	for range 30 { // used all day
-		k.clock.advance(25 * time.Minute)
+		k.clock.Advance(25 * time.Minute)
 		b.get(k.issuer + "/account")
 	}
 	// No redirect: with one provider it would end there, and the page's form-action lets

@@ -65,7 +65,7 @@ func TestD35_S17_ASessionThatIsTooWeakIsNotReused(t *testing.T) {
 		t.Errorf("acr %v out of nothing", v.id["acr"])
 	}
 	r.upstream.Faults().Reset()
-	r.k.clock.advance(time.Second)
+	r.k.clock.Advance(time.Second)
 	strong := r.login(demand...)
 	if strong.upstream == nil || strong.id["acr"] != classOne || strong.id["sub"] != weak.id["sub"] {
 		t.Errorf("upstream %v, ID token %v", strong.upstream, strong.id)

@@ -77,12 +77,12 @@ func TestT25_U32_AnAssertionIsForUsForNowAndForOnce(t *testing.T) {
 		{"empty jti", func() string { return s.assert("jti", "") }},
 		{"jti is a number", func() string { return s.assert("jti", 7) }},
 		{"no exp", func() string { return s.assert("exp", nil) }},
-		{"exp now", func() string { return s.assert("exp", k.clock.now().Unix()) }},
-		{"exp in a day", func() string { return s.assert("exp", k.clock.now().Add(24*time.Hour).Unix()) }},
-		{"exp in six minutes", func() string { return s.assert("exp", k.clock.now().Add(6*time.Minute).Unix()) }},
+		{"exp now", func() string { return s.assert("exp", k.clock.Now().Unix()) }},
+		{"exp in a day", func() string { return s.assert("exp", k.clock.Now().Add(24*time.Hour).Unix()) }},
+		{"exp in six minutes", func() string { return s.assert("exp", k.clock.Now().Add(6*time.Minute).Unix()) }},
 		{"exp is a text", func() string { return s.assert("exp", "soon") }},
-		{"iat in the future", func() string { return s.assert("iat", k.clock.now().Add(time.Minute).Unix()) }},
-		{"nbf in the future", func() string { return s.assert("nbf", k.clock.now().Add(time.Minute).Unix()) }},
+		{"iat in the future", func() string { return s.assert("iat", k.clock.Now().Add(time.Minute).Unix()) }},
+		{"nbf in the future", func() string { return s.assert("nbf", k.clock.Now().Add(time.Minute).Unix()) }},
 		{"signed by another key of the same kid", func() string { return stranger.assert() }},
 		{"unknown kid", func() string { return s.sign(s.claims(), map[string]any{"kid": "key-2"}) }},
 		{"no kid", func() string { return s.sign(s.claims(), map[string]any{"kid": nil}) }},
@@ -100,9 +100,9 @@ func TestT25_U32_AnAssertionIsForUsForNowAndForOnce(t *testing.T) {
 		if t.Failed() {
 			t.Fatalf("at: %s", row.why)
 		}
-		k.clock.advance(time.Minute) // past the wait of who guesses
+		k.clock.Advance(time.Minute) // past the wait of who guesses
 	}
-	if a := k.assert("/token", s.assert("iat", nil, "exp", k.clock.now().Add(5*time.Minute).Unix())); a.StatusCode != http.StatusOK {
+	if a := k.assert("/token", s.assert("iat", nil, "exp", k.clock.Now().Add(5*time.Minute).Unix())); a.StatusCode != http.StatusOK {
 		t.Errorf("five minutes without iat: %s", a.body)
 	}
 	if a := k.assert("/token", s.sign(s.claims(), map[string]any{"typ": "client-authentication+jwt"})); a.StatusCode != http.StatusOK {
@@ -120,7 +120,7 @@ func TestT25_AnAssertionIsUsedOnce(t *testing.T) {
 		mustFail(t, k.assert(door, once, "token", "x"), http.StatusUnauthorized, "invalid_client")
 	}
 	mustFail(t, k.assert("/token", s.assert("jti", "one")), http.StatusUnauthorized, "invalid_client") // signed anew, the same jti
-	k.clock.advance(20 * time.Minute)
+	k.clock.Advance(20 * time.Minute)
 	if a := k.assert("/token", s.assert("jti", "one")); a.StatusCode != http.StatusOK {
 		t.Errorf("long after the first has expired: %s", a.body)
 	}
@@ -209,12 +209,12 @@ func TestAClientMayChangeItsKeysWhereItPublishesThem(t *testing.T) {
 		t.Errorf("%d fetches for five tokens", n)
 	}
 	p.keys(t, older, newer)
-	k.clock.advance(2 * time.Minute)
+	k.clock.Advance(2 * time.Minute)
 	if a := k.assert("/token", newer.assert()); a.StatusCode != http.StatusOK {
 		t.Errorf("a new key: %s", a.body)
 	}
 	p.keys(t, newer)
-	k.clock.advance(16 * time.Minute)
+	k.clock.Advance(16 * time.Minute)
 	mustFail(t, k.assert("/token", older.assert()), http.StatusUnauthorized, "invalid_client") // withdrawn
 	if a := k.assert("/token", newer.assert()); a.StatusCode != http.StatusOK {
 		t.Errorf("the key that is left: %s", a.body)
@@ -269,7 +269,7 @@ func TestU23_U25_KeysThatCannotBeFetchedAreNoProofAgainstTheClient(t *testing.T)
 			t.Errorf("%s: Retry-After %q, %d fetches", why, a.Header.Get("Retry-After"), p.asked.Load())
 		}
 		p.keys(t, s)
-		k.clock.advance(time.Minute)
+		k.clock.Advance(time.Minute)
 		if a := k.assert("/token", s.assert()); a.StatusCode != http.StatusOK {
 			t.Errorf("%s: afterwards: %s", why, a.body)
 		}
@@ -341,7 +341,7 @@ func TestFailedAssertionsAreSlowedDown(t *testing.T) {
 	if a := k.caller("nightly", nightlySecret).post("/token", "grant_type", "client_credentials"); a.StatusCode != http.StatusOK {
 		t.Errorf("another client waits with it: %s", a.body)
 	}
-	k.clock.advance(2 * time.Second)
+	k.clock.Advance(2 * time.Second)
 	if a := k.assert("/token", s.assert()); a.StatusCode != http.StatusOK {
 		t.Errorf("after the wait: %s", a.body)
 	}

@@ -108,7 +108,7 @@ func TestD18_PromptLoginAndMaxAgeAskUpstreamAnew(t *testing.T) {
 	k := newKit(t)
 	b := k.browser()
 	first := k.verify(k.login("web").done(b, "okta", "alice")["access_token"].(string), apiURL)
-	k.clock.advance(2 * time.Minute)
+	k.clock.Advance(2 * time.Minute)
 	l := k.login("web", "prompt", "login", "provider", "okta")
 	if to := b.get(l.url()).to(t); !strings.HasPrefix(to.String(), k.okta.BaseURL()) || to.Query().Get("prompt") != "login" {
 		t.Fatalf("prompt=login leads to %s", to)
@@ -117,7 +117,7 @@ func TestD18_PromptLoginAndMaxAgeAskUpstreamAnew(t *testing.T) {
 	if !second.AuthTime.After(first.AuthTime) || second.SessionID == first.SessionID || second.Subject != first.Subject {
 		t.Errorf("after prompt=login: %+v, before: %+v", second, first)
 	}
-	k.clock.advance(2 * time.Minute)
+	k.clock.Advance(2 * time.Minute)
 	old := k.login("web", "max_age", "60", "provider", "okta")
 	if to := b.get(old.url()).to(t); !strings.HasPrefix(to.String(), k.okta.BaseURL()) || to.Query().Get("max_age") != "60" {
 		t.Errorf("a session older than max_age leads to %s", to)
@@ -186,7 +186,7 @@ func TestD34_AHintOfSomebodyElseIsNotAnsweredWithThisSession(t *testing.T) {
 	l.mustGoBack(alice.get(l.url()).to(t), "login_required")
 	l = k.login("web", "prompt", "none", "id_token_hint", own)
 	l.code(alice.get(l.url()).to(t))
-	k.clock.advance(time.Hour) // an expired hint is still a hint, though the session has gone
+	k.clock.Advance(time.Hour) // an expired hint is still a hint, though the session has gone
 	l = k.login("web", "provider", "google", "id_token_hint", hint)
 	l.mustGoBack(l.signIn(alice, "google", "alice"), "login_required")
 }
@@ -295,7 +295,7 @@ func TestI10_GuessingASecretIsSlowedDownAndNobodyIsLockedOut(t *testing.T) {
 		t.Error("429 without Retry-After")
 	}
 	l.secret = good
-	k.clock.advance(2 * time.Minute)
+	k.clock.Advance(2 * time.Minute)
 	mustFail(t, l.redeem("x"), http.StatusBadRequest, "invalid_grant")
 	other := k.login("other")
 	mustFail(t, other.redeem("x"), http.StatusBadRequest, "invalid_grant")

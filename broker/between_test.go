@@ -56,7 +56,7 @@ func TestI11_ATrustedProxySpeaksThroughOneHeaderOnly(t *testing.T) {
 		t.Fatal(err)
 	}
 	behind, err := broker.New(broker.Options{Issuer: k.issuer, DB: k.db, Sealer: sealer, Ring: k.ring, Pages: house, Life: lives, TrustedProxies: []string{"192.0.2.0/24"},
-		Logger: slog.New(slog.DiscardHandler), Now: k.clock.now}, k.compile(t))
+		Logger: slog.New(slog.DiscardHandler), Now: k.clock.Now}, k.compile(t))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -239,7 +239,7 @@ func TestU20_FiveTabsKeepFourTransactions(t *testing.T) {
 	for range 5 {
 		l, answer := begun(t, k, b, "google", "alice")
 		logins, answers = append(logins, l), append(answers, answer)
-		k.clock.advance(time.Second)
+		k.clock.Advance(time.Second)
 	}
 	mustBePage(t, b.get(answers[0]), http.StatusBadRequest)
 	for i := 1; i < 5; i++ {
@@ -251,7 +251,7 @@ func TestU21_AStaleTransactionLeadsToANewStart(t *testing.T) {
 	k := newKit(t)
 	b := k.browser()
 	_, answer := begun(t, k, b, "google", "alice")
-	k.clock.advance(11 * time.Minute)
+	k.clock.Advance(11 * time.Minute)
 	a := b.get(answer)
 	mustBePage(t, a, http.StatusBadRequest)
 	if !strings.Contains(a.body, "/authorize?") {

@@ -120,7 +120,7 @@ func TestOIDCC_basic_codereuse(t *testing.T) {
 func TestOIDCC_basic_codereuse_30seconds(t *testing.T) {
 	inBothPlans(t, func(_ *testing.T, r *relyingParty) {
 		v := r.login()
-		r.k.clock.advance(30 * time.Second)
+		r.k.clock.Advance(30 * time.Second)
 		r.refused(r.redeem(v.authAnswer), "invalid_grant")
 		mustFail(r.t, r.userinfo(http.MethodGet, v.token["access_token"].(string), false), http.StatusUnauthorized, "invalid_token")
 	})
@@ -141,7 +141,7 @@ func TestOIDCC_basic_refresh_token(t *testing.T) {
 		one, other := r.login(ask...), r.k.newRelyingParty("suite-2", r.mode)
 		other.login(ask...)
 		refresh := one.token["refresh_token"].(string)
-		r.k.clock.advance(2 * time.Second)
+		r.k.clock.Advance(2 * time.Second)
 		other.refused(other.tokenRequest("grant_type", "refresh_token", "refresh_token", refresh), "invalid_grant")
 		next := &visited{authAnswer: &authAnswer{sent: r.request("nonce", "", "scope", "openid")}, token: r.tokens(r.tokenRequest("grant_type", "refresh_token", "refresh_token", refresh, "scope", "openid"))}
 		next.header, next.id = r.idToken(next.token)

@@ -47,7 +47,7 @@ func servedAt(t *testing.T, issuer string) http.Handler {
 	if err != nil {
 		t.Fatal(err)
 	}
-	b, err := broker.New(broker.Options{Issuer: issuer, DB: k.db, Sealer: sealer, Ring: k.ring, Pages: pages, Life: lives, Logger: slog.New(slog.DiscardHandler), Now: k.clock.now, Docs: &broker.Docs{}}, k.compile(t))
+	b, err := broker.New(broker.Options{Issuer: issuer, DB: k.db, Sealer: sealer, Ring: k.ring, Pages: pages, Life: lives, Logger: slog.New(slog.DiscardHandler), Now: k.clock.Now, Docs: &broker.Docs{}}, k.compile(t))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -27,7 +27,7 @@ func newSignIn(t *testing.T, one, two *visited) {
 func TestOIDCC_basic_prompt_login(t *testing.T) {
 	inBothPlans(t, func(t *testing.T, r *relyingParty) {
 		one := r.login()
-		r.k.clock.advance(time.Second)
+		r.k.clock.Advance(time.Second)
 		newSignIn(t, one, r.login("prompt", "login"))
 	})
 }
@@ -45,7 +45,7 @@ func TestOIDCC_basic_prompt_none_not_logged_in(t *testing.T) {
 func TestOIDCC_basic_prompt_none_logged_in(t *testing.T) {
 	inBothPlans(t, func(t *testing.T, r *relyingParty) {
 		one := r.login()
-		r.k.clock.advance(time.Minute)
+		r.k.clock.Advance(time.Minute)
 		two := r.login("prompt", "none")
 		sameSignIn(t, one, two)
 		if two.upstream != nil {
@@ -57,10 +57,10 @@ func TestOIDCC_basic_prompt_none_logged_in(t *testing.T) {
 func TestOIDCC_basic_max_age_1(t *testing.T) {
 	inBothPlans(t, func(t *testing.T, r *relyingParty) {
 		one := r.login()
-		r.k.clock.advance(2 * time.Second)
+		r.k.clock.Advance(2 * time.Second)
 		two := r.login("max_age", "1")
 		newSignIn(t, one, two)
-		if age := float64(r.k.clock.now().Unix()) - two.id["auth_time"].(float64); age > 5 {
+		if age := float64(r.k.clock.Now().Unix()) - two.id["auth_time"].(float64); age > 5 {
 			t.Errorf("the sign-in is %.0f seconds old", age)
 		}
 	})
@@ -69,7 +69,7 @@ func TestOIDCC_basic_max_age_1(t *testing.T) {
 func TestOIDCC_basic_max_age_10000(t *testing.T) {
 	inBothPlans(t, func(t *testing.T, r *relyingParty) {
 		one := r.login("max_age", "15000")
-		r.k.clock.advance(2 * time.Second)
+		r.k.clock.Advance(2 * time.Second)
 		sameSignIn(t, one, r.login("max_age", "10000"))
 	})
 }

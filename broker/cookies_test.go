@@ -182,7 +182,7 @@ func TestD24_SigningOutNeedsProofOrAnAnswer(t *testing.T) {
 		t.Errorf("another person's hint: %s", a.Status)
 	}
 	still("with another person's hint")
-	k.clock.advance(20 * time.Minute) // the hint has expired, the session has not
+	k.clock.Advance(20 * time.Minute) // the hint has expired, the session has not
 	if to := logout("id_token_hint", hint, "post_logout_redirect_uri", appURL+"/bye", "state", "xyz").to(t); to.String() != appURL+"/bye?state=xyz" {
 		t.Errorf("a good sign-out leads to %s", to)
 	}

@@ -31,14 +31,14 @@ func TestD18_AProviderThatDidNotSignThePersonInAnewIsFound(t *testing.T) {
 	} {
 		r := suiteKit(t).newRelyingParty("suite-1", "")
 		first := r.login()
-		r.k.clock.advance(10 * time.Second)
+		r.k.clock.Advance(10 * time.Second)
 		said := first.id["auth_time"]
 		switch row.age {
 		case 10 * time.Second: // the very sign-in that this browser's session stands on
 		case -1:
 			said = persona.Absent
 		default:
-			said = r.k.clock.now().Add(-row.age).Unix()
+			said = r.k.clock.Now().Add(-row.age).Unix()
 		}
 		r.upstream.Faults().Set(persona.Fault{Claims: persona.Claims{"auth_time": said}})
 		a := r.ask(row.ask...)
@@ -246,7 +246,7 @@ func TestD34_HintsAreHintsAndForgedOnesAreRefused(t *testing.T) {
 		}
 	}
 	for _, hint := range []string{`"><script>alert(1)</script>`, "a&scope=admin&b=c", "päula@acme.example", strings.Repeat("a", 320)} {
-		r.k.clock.advance(time.Second)
+		r.k.clock.Advance(time.Second)
 		if v := r.login("login_hint", hint, "prompt", "login"); v.upstream.Query().Get("login_hint") != hint || v.upstream.Query().Get("scope") == "admin" {
 			t.Errorf("%q went on as %s", hint, v.upstream)
 		}

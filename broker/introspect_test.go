@@ -212,7 +212,7 @@ func TestT04_AMachinesTokenFollowsTheSettings(t *testing.T) {
 	}
 	k.change(machinesAgain)
 	again := nightly.token()
-	k.clock.advance(6 * time.Minute)
+	k.clock.Advance(6 * time.Minute)
 	if k.active(nightly, again) {
 		t.Error("an expired token is active")
 	}

@@ -16,7 +16,7 @@ func (k *kit) invite(login string) (link string) {
 	k.t.Helper()
 	k.member(login, func(a *storage.NewAccount) { a.Hash = "" })
 	token := oauth.NewSecret()
-	if err := k.db.Invite(k.t.Context(), storage.Actor{Kind: "admin"}, "local", k.accountOf(login).Subject, oauth.InvitationHash(token), k.clock.now().Add(72*time.Hour)); err != nil {
+	if err := k.db.Invite(k.t.Context(), storage.Actor{Kind: "admin"}, "local", k.accountOf(login).Subject, oauth.InvitationHash(token), k.clock.Now().Add(72*time.Hour)); err != nil {
 		k.t.Fatal(err)
 	}
 	return k.issuer + "/invitation?token=" + token
@@ -78,7 +78,7 @@ func TestADeadLinkSaysTheSameWhyeverItIsDead(t *testing.T) {
 		t.Fatal(err)
 	}
 	links["too old"] = k.invite("late")
-	k.clock.advance(72 * time.Hour)
+	k.clock.Advance(72 * time.Hour)
 	links["of a provider that is switched off"] = k.invite("off")
 	k.change(func(d *directory.Document) { d.Providers[3].Disabled = true })
 	for why, link := range links {

@@ -107,7 +107,7 @@ func (r *receiver) check(req *http.Request) (h heard, err error) {
 	if err != nil {
 		return h, err
 	}
-	token, err := p.Verifier(&oidc.Config{ClientID: r.client, Now: r.k.clock.now}).VerifyLogout(req.Context(), h.raw)
+	token, err := p.Verifier(&oidc.Config{ClientID: r.client, Now: r.k.clock.Now}).VerifyLogout(req.Context(), h.raw)
 	if err != nil {
 		return h, err
 	}
@@ -125,7 +125,7 @@ func (r *receiver) check(req *http.Request) (h heard, err error) {
 		return h, err
 	}
 	events, _ := json.Marshal(claims["events"])
-	now := r.k.clock.now()
+	now := r.k.clock.Now()
 	switch {
 	case string(events) != `{"http://schemas.openid.net/event/backchannel-logout":{}}`:
 		return h, fmt.Errorf("events %s", events)

@@ -56,7 +56,7 @@ func keySet(t *testing.T, signers ...*signer) string {
 }
 
 func (s *signer) claims() jwt.MapClaims {
-	now := s.k.clock.now()
+	now := s.k.clock.Now()
 	return jwt.MapClaims{"iss": s.id, "sub": s.id, "aud": s.k.issuer, "jti": rand.Text(), "iat": now.Unix(), "exp": now.Add(time.Minute).Unix()}
 }
 

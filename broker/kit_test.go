@@ -8,12 +8,12 @@ import (
 	"net/http/httptest"
 	"os"
 	"path/filepath"
-	"strings"
 	"sync"
 	"testing"
 	"time"
 
 	"github.com/handstamp/handstamp/broker"
+	"github.com/handstamp/handstamp/broker/brokertest"
 	"github.com/handstamp/handstamp/broker/directory"
 	"github.com/handstamp/handstamp/broker/grant"
 	"github.com/handstamp/handstamp/broker/mapping"
@@ -43,8 +43,8 @@ type kit struct {
 	db                  *storage.DB
 	ring                *tokens.Ring
 	google, okta, auth0 *persona.Persona
-	clock               *clock
-	logs                *lines
+	clock               *brokertest.Clock
+	logs                *brokertest.Lines
 	doc                 directory.Document
 	transport           http.RoundTripper // nil is the default one
 	docs                *broker.Docs
@@ -53,42 +53,6 @@ type kit struct {
 	telemetry           broker.Telemetry
 	keep                storage.Retention
 	busy                sync.RWMutex // held for reading by each request
-}
-
-// clock is time that moves only when a test says so, on top of the real one.
-type clock struct {
-	mu     sync.Mutex
-	offset time.Duration
-}
-
-func (c *clock) now() time.Time {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	return time.Now().Add(c.offset)
-}
-
-func (c *clock) advance(d time.Duration) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	c.offset += d
-}
-
-// lines keeps what was logged.
-type lines struct {
-	mu   sync.Mutex
-	text strings.Builder
-}
-
-func (l *lines) Write(p []byte) (int, error) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.text.Write(p)
-}
-
-func (l *lines) String() string {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.text.String()
 }
 
 var lives = grant.Lifetimes{Access: 5 * time.Minute, ID: 10 * time.Minute, Code: time.Minute, Transaction: 10 * time.Minute, SessionIdle: 30 * time.Minute,
@@ -171,16 +135,16 @@ func (k *kit) settled() {
 // newKitAs is a kit with parts of the caller's.
 func newKitAs(t testing.TB, parts func(*kit), changes ...func(*directory.Document)) *kit {
 	t.Helper()
-	k := &kit{t: t, clock: &clock{}, logs: &lines{}, admin: &broker.AdminDoor{RedirectURI: consoleURL + "/session", Base: consoleURL + "/"}}
+	k := &kit{t: t, clock: &brokertest.Clock{}, logs: &brokertest.Lines{}, admin: &broker.AdminDoor{RedirectURI: consoleURL + "/session", Base: consoleURL + "/"}}
 	parts(k)
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
 	}
 	k.issuer = "http://" + l.Addr().String()
-	k.google = persona.Start(t, persona.Google, persona.Options{RedirectURIs: []string{k.issuer + "/callback/google"}, Now: k.clock.now})
-	k.okta = persona.Start(t, persona.Okta, persona.Options{RedirectURIs: []string{k.issuer + "/callback/okta"}, Now: k.clock.now})
-	k.auth0 = persona.Start(t, persona.Auth0, persona.Options{RedirectURIs: []string{k.issuer + "/callback/auth0"}, Now: k.clock.now})
+	k.google = persona.Start(t, persona.Google, persona.Options{RedirectURIs: []string{k.issuer + "/callback/google"}, Now: k.clock.Now})
+	k.okta = persona.Start(t, persona.Okta, persona.Options{RedirectURIs: []string{k.issuer + "/callback/okta"}, Now: k.clock.Now})
+	k.auth0 = persona.Start(t, persona.Auth0, persona.Options{RedirectURIs: []string{k.issuer + "/callback/auth0"}, Now: k.clock.Now})
 	k.doc = document(k)
 	for _, change := range changes {
 		change(&k.doc)
@@ -200,7 +164,7 @@ func (k *kit) open(t testing.TB) {
 		t.Fatal(err)
 	}
 	log := slog.New(slog.NewJSONHandler(k.logs, &slog.HandlerOptions{Level: slog.LevelDebug}))
-	if k.db, err = storage.Open(t.Context(), storage.Options{URL: k.dbURL, Sealer: sealer, Now: k.clock.now, Logger: log, Retention: k.keep, Metrics: k.telemetry.Metrics}); err != nil {
+	if k.db, err = storage.Open(t.Context(), storage.Options{URL: k.dbURL, Sealer: sealer, Now: k.clock.Now, Logger: log, Retention: k.keep, Metrics: k.telemetry.Metrics}); err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() {
@@ -222,7 +186,7 @@ func (k *kit) open(t testing.TB) {
 	k.journal = broker.NewJournal(k.db.KeepLogins, log)
 	t.Cleanup(k.journal.Close)
 	k.broker, err = broker.New(broker.Options{Journal: k.journal, Admin: k.admin,
-		Issuer: k.issuer, DB: k.db, Sealer: sealer, Ring: k.ring, Pages: pages, Life: lives, Outgoing: outgoing, Logger: log, Now: k.clock.now, Docs: k.docs, Telemetry: k.telemetry}, k.compile(t))
+		Issuer: k.issuer, DB: k.db, Sealer: sealer, Ring: k.ring, Pages: pages, Life: lives, Outgoing: outgoing, Logger: log, Now: k.clock.Now, Docs: k.docs, Telemetry: k.telemetry}, k.compile(t))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -283,7 +247,7 @@ func (k *kit) compile(t testing.TB) *broker.Directory {
 	for _, p := range snap.Providers() {
 		kind, _ := providers.Lookup(p.Kind)
 		s := p.Settings()
-		s.Client, s.Now, s.Logger, s.MappedClaims = client, k.clock.now, slog.New(slog.DiscardHandler), snap.ClaimNames(p.Slug)
+		s.Client, s.Now, s.Logger, s.MappedClaims = client, k.clock.Now, slog.New(slog.DiscardHandler), snap.ClaimNames(p.Slug)
 		s.Metrics = k.telemetry.Metrics
 		if kind.OwnBook {
 			s.Accounts = broker.Accounts(k.db, p.Slug)
@@ -326,21 +290,9 @@ func (k *kit) userinfo(accessToken string) *answer {
 // verify checks an access token as an API would.
 func (k *kit) verify(accessToken, audience string) *tokens.Claims {
 	k.t.Helper()
-	c, err := (&tokens.Verifier{Issuer: k.issuer, Keys: k.ring, Now: k.clock.now}).Access(k.t.Context(), accessToken, audience)
+	c, err := (&tokens.Verifier{Issuer: k.issuer, Keys: k.ring, Now: k.clock.Now}).Access(k.t.Context(), accessToken, audience)
 	if err != nil {
 		k.t.Fatal(err)
 	}
 	return c
-}
-
-// set moves the clock to so far from the real one.
-func (c *clock) set(t testing.TB, offset string) {
-	t.Helper()
-	d, err := time.ParseDuration(offset)
-	if err != nil {
-		t.Fatal(err)
-	}
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	c.offset = d
 }

@@ -125,7 +125,7 @@ func TestAProviderThatCannotSignOutBlocksNobody(t *testing.T) {
 			b := k.browser()
 			raw, _ := idToken(t, k.login("web").done(b, "okta", "alice"))
 			prepare(k)
-			k.clock.advance(6 * time.Minute) // discovery is read anew
+			k.clock.Advance(6 * time.Minute) // discovery is read anew
 			b.get(k.login("web", "provider", "okta").url())
 			k.change(func(*directory.Document) {}) // as a restart would
 			if to := b.signOut("id_token_hint", raw, "post_logout_redirect_uri", appURL+"/bye", "state", "s").to(t); to.String() != appURL+"/bye?state=s" {
@@ -181,7 +181,7 @@ func TestTheReturnFromTheProviderTrustsOnlyItsCookie(t *testing.T) {
 		t.Errorf("a parameter of the return changed where it leads: %s", to)
 	}
 	b, back = begin()
-	k.clock.advance(11 * time.Minute)
+	k.clock.Advance(11 * time.Minute)
 	stays("after eleven minutes", b.get(back))
 	b, back = begin()
 	k.change(func(d *directory.Document) { d.Clients[0].PostLogoutRedirectURIs = []string{appURL + "/elsewhere"} })

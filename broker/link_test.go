@@ -140,7 +140,7 @@ func TestL06_AProofIsForOneIdentityOneAccountAndOneBrowser(t *testing.T) {
 	mustBePage(t, alice.post(k.issuer+"/account", form), http.StatusBadRequest)
 
 	late := hidden(alice.addLink("auth0", "dave").body)
-	k.clock.advance(11 * time.Minute)
+	k.clock.Advance(11 * time.Minute)
 	mustBePage(t, alice.post(k.issuer+"/account", late), http.StatusBadRequest)
 }
 
@@ -173,7 +173,7 @@ func TestL07_NobodyIsDrivenIntoAddingAnAttackersIdentity(t *testing.T) {
 		t.Errorf("the session changed on the way: %s %s", a.Status, a.body)
 	}
 	// A sign-in of long ago is not enough.
-	k.clock.advance(6 * time.Minute)
+	k.clock.Advance(6 * time.Minute)
 	a := victim.post(k.issuer+"/account", victim.button("link", "okta"))
 	if a.StatusCode != http.StatusOK || !strings.Contains(a.body, "Please sign in again") || href(t, a.body, "continue") != k.issuer+"/account?again=1" {
 		t.Errorf("an old sign-in: %s %s", a.Status, a.body)

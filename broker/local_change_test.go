@@ -44,7 +44,7 @@ func TestALoginUnderWayDoesNotOutliveThePassword(t *testing.T) {
 	happens := func(login string) {
 		dir := k.compile(t)
 		dir.Upstreams["local"] = meanwhile{dir.Upstreams["local"], func() {
-			k.clock.advance(time.Millisecond)
+			k.clock.Advance(time.Millisecond)
 			a := k.accountOf(login)
 			hash, err := password.Hash(t.Context(), goodPassword+" anew")
 			if err != nil {
@@ -81,7 +81,7 @@ func TestALoginUnderWayDoesNotOutliveThePassword(t *testing.T) {
 	calm()
 	page = k.fill(b, l.door(b), "username", "bob", "password", goodPassword)
 	happens("bob")
-	l.mustGoBack(k.fill(b, page, "code", codeAt(k.clock.now())).to(t), oauth.LoginRequired)
+	l.mustGoBack(k.fill(b, page, "code", codeAt(k.clock.Now())).to(t), oauth.LoginRequired)
 	nothing("bob")
 
 	happens("alice")

@@ -49,7 +49,7 @@ func TestASecondFactorIsAskedAfterThePassword(t *testing.T) {
 	if s := b.get(k.issuer + "/authorize?" + k.login("web", "prompt", "none").query().Encode()); s.to(t).Query().Get("error") != oauth.LoginRequired {
 		t.Error("half a sign-in is none")
 	}
-	a := k.fill(b, page, "code", codeAt(k.clock.now())[:3]+" "+codeAt(k.clock.now())[3:])
+	a := k.fill(b, page, "code", codeAt(k.clock.Now())[:3]+" "+codeAt(k.clock.Now())[3:])
 	tok := l.redeem(l.code(a.to(t))).json(t)
 	c := k.verify(tok["access_token"].(string), apiURL)
 	if !slices.Equal(c.AMR, []string{"pwd", "otp", "mfa"}) {
@@ -60,7 +60,7 @@ func TestASecondFactorIsAskedAfterThePassword(t *testing.T) {
 func TestACodeWorksOnceAndOneStepAround(t *testing.T) {
 	k := newKit(t, withLocal)
 	k.member("alice", careful)
-	used := codeAt(k.clock.now())
+	used := codeAt(k.clock.Now())
 	l, b := k.login("web"), k.browser()
 	l.code(k.fill(b, k.atCode(l, b), "code", used).to(t))
 	l, b = k.login("web"), k.browser()
@@ -69,14 +69,14 @@ func TestACodeWorksOnceAndOneStepAround(t *testing.T) {
 		t.Errorf("used twice: %s %q", page.Status, page.problem())
 	}
 	for _, off := range []time.Duration{-90 * time.Second, 90 * time.Second} {
-		if page = k.fill(b, page, "code", codeAt(k.clock.now().Add(off))); page.problem() == "" {
+		if page = k.fill(b, page, "code", codeAt(k.clock.Now().Add(off))); page.problem() == "" {
 			t.Errorf("a code %s off: %s", off, page.Status)
 		}
 	}
 	if page = k.fill(b, page, "code", "000000x"); page.problem() == "" {
 		t.Error("no code at all")
 	}
-	l.code(k.fill(b, page, "code", codeAt(k.clock.now().Add(30*time.Second))).to(t)) // a clock that runs ahead
+	l.code(k.fill(b, page, "code", codeAt(k.clock.Now().Add(30*time.Second))).to(t)) // a clock that runs ahead
 }
 
 func TestI10_CodesCannotBeGuessedWithoutEnd(t *testing.T) {
@@ -87,11 +87,11 @@ func TestI10_CodesCannotBeGuessedWithoutEnd(t *testing.T) {
 	for range 6 {
 		page = k.fill(b, page, "code", "000000")
 	}
-	if page = k.fill(b, page, "code", codeAt(k.clock.now())); page.StatusCode != 429 {
+	if page = k.fill(b, page, "code", codeAt(k.clock.Now())); page.StatusCode != 429 {
 		t.Fatalf("the seventh: %s %q", page.Status, page.problem())
 	}
 	l2, b2 := k.login("web"), k.browser() // beginning anew washes nothing clean
-	if page = k.fill(b2, k.atCode(l2, b2), "code", codeAt(k.clock.now())); page.StatusCode != 429 {
+	if page = k.fill(b2, k.atCode(l2, b2), "code", codeAt(k.clock.Now())); page.StatusCode != 429 {
 		t.Errorf("from another tab: %s %q", page.Status, page.problem())
 	}
 }
@@ -105,7 +105,7 @@ func TestACodeIsWorthNothingAfterThePasswordChanged(t *testing.T) {
 	if err := k.db.SetPassword(t.Context(), storage.Actor{Kind: "admin"}, "local", a.Subject, a.Hash+" "); err != nil {
 		t.Fatal(err)
 	}
-	page = k.fill(b, page, "code", codeAt(k.clock.now()))
+	page = k.fill(b, page, "code", codeAt(k.clock.Now()))
 	if page.StatusCode != 200 || !strings.Contains(page.body, `name="password"`) {
 		t.Errorf("%s %q", page.Status, page.problem())
 	}
@@ -215,7 +215,7 @@ func TestI10_ThePasswordGrantIsThrottledAlike(t *testing.T) {
 	if held := k.fill(b, page.door(b), "username", "alice", "password", goodPassword); held.StatusCode != 429 {
 		t.Errorf("the page: %s", held.Status)
 	}
-	k.clock.advance(time.Minute)
+	k.clock.Advance(time.Minute)
 	if a := l.password("alice", goodPassword); a.StatusCode != 200 {
 		t.Errorf("after the wait: %s %s", a.Status, a.body)
 	}

@@ -283,7 +283,7 @@ func TestAnAnswerAfterTheTransactionEndedStartsAgain(t *testing.T) {
 	k.member("alice")
 	l, b := k.login("web"), k.browser()
 	page := l.door(b)
-	k.clock.advance(lives.Transaction + time.Second)
+	k.clock.Advance(lives.Transaction + time.Second)
 	a := k.fill(b, page, "username", "alice", "password", goodPassword)
 	mustBePage(t, a, 400)
 	if !strings.Contains(a.body, `id="restart"`) {
@@ -360,7 +360,7 @@ func TestI10_ManyWrongPasswordsAreDelayedAndOthersAreNot(t *testing.T) {
 	}
 	other, mate := k.login("web"), k.browser()
 	other.code(k.fill(mate, other.door(mate), "username", "bob", "password", goodPassword).to(t))
-	k.clock.advance(time.Duration(wait) * time.Second)
+	k.clock.Advance(time.Duration(wait) * time.Second)
 	l.code(k.fill(b, held, "username", "alice", "password", goodPassword).to(t))
 }
 

@@ -211,7 +211,7 @@ func TestRevokedMachineTokensAreDeadAtOnceAndOnlyTheirs(t *testing.T) {
 	if !k.active(nightly, two) {
 		t.Error("another token of the machine died too")
 	}
-	k.clock.advance(6 * time.Minute)
+	k.clock.Advance(6 * time.Minute)
 	if a := nightly.post("/revoke", "token", two); a.StatusCode != http.StatusOK {
 		t.Errorf("an expired token means nothing to us: %s", a.body)
 	}

@@ -64,7 +64,7 @@ func TestC02_ARetryAfterTheGraceIsReuse(t *testing.T) {
 	l := k.login("web")
 	first := l.done(k.browser(), "google", "alice")["refresh_token"].(string)
 	next := l.refresh(first).json(t)["refresh_token"].(string)
-	k.clock.advance(11 * time.Second)
+	k.clock.Advance(11 * time.Second)
 	mustFail(t, l.refresh(first), http.StatusBadRequest, "invalid_grant")
 	mustFail(t, l.refresh(next), http.StatusBadRequest, "invalid_grant")
 }
@@ -88,7 +88,7 @@ func TestT05_RefreshTokensEnd(t *testing.T) {
 	l := k.login("web")
 	rt := l.done(k.browser(), "google", "alice")["refresh_token"].(string)
 	for range 8 { // every 13 days: the idle limit of 14 never bites, the absolute one of 90 must
-		k.clock.advance(13 * 24 * time.Hour)
+		k.clock.Advance(13 * 24 * time.Hour)
 		a := l.refresh(rt)
 		if a.StatusCode != http.StatusOK {
 			mustFail(t, a, http.StatusBadRequest, "invalid_grant")

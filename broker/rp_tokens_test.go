@@ -90,7 +90,7 @@ func (r *relyingParty) idToken(token map[string]any) (header, claims map[string]
 // nobody asked for.
 func (r *relyingParty) checkIDToken(v *visited) {
 	r.t.Helper()
-	now, id := float64(r.k.clock.now().Unix()), v.id
+	now, id := float64(r.k.clock.Now().Unix()), v.id
 	whole := func(name string) float64 {
 		n, ok := id[name].(float64)
 		if !ok || n != math.Trunc(n) {

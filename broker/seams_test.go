@@ -67,13 +67,13 @@ func TestFiftyCopiesOfOneAnswerHaveOneWinner(t *testing.T) {
 	}
 
 	l, b := k.login("web"), k.browser() // one page with a code of the second factor
-	form := k.atCode(l, b).form(t, "code", codeAt(k.clock.now()))
+	form := k.atCode(l, b).form(t, "code", codeAt(k.clock.Now()))
 	if n := count(k.race(b.twins(50), k.issuer+"/ask", form), hasCode); n != 1 {
 		t.Errorf("%d of 50 copies of one page signed in", n)
 	}
 
-	k.clock.advance(time.Minute) // one code typed into pages of many browsers
-	code := codeAt(k.clock.now())
+	k.clock.Advance(time.Minute) // one code typed into pages of many browsers
+	code := codeAt(k.clock.Now())
 	var pages []*answer
 	var browsers []*browser
 	for range 5 {
@@ -204,7 +204,7 @@ func TestO04_T23_NoSecretOfThisHouseIsLoggedOrLiesOpenInTheBook(t *testing.T) {
 	door = keep(k.fill(b, door, "username", "alice", "password", wrong), wrong)
 	door = keep(k.fill(b, door, "username", "alice", "password", goodPassword), goodPassword, totpSecret)
 	door = keep(k.fill(b, door, "code", "000000"))
-	code := l.code(k.fill(b, door, "code", codeAt(k.clock.now())).to(t))
+	code := l.code(k.fill(b, door, "code", codeAt(k.clock.Now())).to(t))
 	got := l.redeem(code).json(t)
 	keep(l.refresh("hsr_"+got["refresh_token"].(string)), code, got["access_token"].(string), got["refresh_token"].(string), got["id_token"].(string))
 	desk := k.login("desk").password("bob", fresh).json(t)

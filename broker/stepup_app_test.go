@@ -25,7 +25,7 @@ type desk struct {
 }
 
 func newDesk(t testing.TB, k *kit) *desk {
-	g, err := guard.New(k.issuer, apiURL, guard.WithKeys(k.ring), guard.WithClock(k.clock.now))
+	g, err := guard.New(k.issuer, apiURL, guard.WithKeys(k.ring), guard.WithClock(k.clock.Now))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -33,7 +33,7 @@ func newDesk(t testing.TB, k *kit) *desk {
 	t.Cleanup(items.Close)
 	srv := httptest.NewUnstartedServer(nil)
 	d := &desk{k: k, url: "http://" + srv.Listener.Addr().String()}
-	h, err := app.New(app.Config{Issuer: k.issuer, ClientID: "web", ClientSecret: webSecret.Reveal(), BaseURL: d.url, APIURL: items.URL, Resource: apiURL, Now: k.clock.now})
+	h, err := app.New(app.Config{Issuer: k.issuer, ClientID: "web", ClientSecret: webSecret.Reveal(), BaseURL: d.url, APIURL: items.URL, Resource: apiURL, Now: k.clock.Now})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -84,7 +84,7 @@ func TestD18_ASignInOfThisMorningIsRenewedBeforeTheShelfIsEmptied(t *testing.T) 
 	if body, up := d.visit("POST", "/api/empty"); up != nil || !strings.Contains(body, `<code id="empty-status">200 OK</code>`) {
 		t.Fatalf("a young sign-in was not enough: %v %.300s", up, body)
 	}
-	k.clock.advance(20 * time.Minute)
+	k.clock.Advance(20 * time.Minute)
 	if body, up := d.visit("POST", "/api/write"); up != nil || !strings.Contains(body, `<code id="write-status">201 Created</code>`) {
 		t.Fatalf("writing needs no new sign-in: %v %.300s", up, body)
 	}
@@ -95,7 +95,7 @@ func TestD18_ASignInOfThisMorningIsRenewedBeforeTheShelfIsEmptied(t *testing.T) 
 	if !strings.Contains(body, `<code id="empty-status">200 OK</code>`) || !strings.Contains(body, "&#34;deleted&#34;: 1") {
 		t.Errorf("the shelf was not emptied after the new sign-in: %.2000s", body)
 	}
-	k.clock.advance(4 * time.Minute)
+	k.clock.Advance(4 * time.Minute)
 	if body, up := d.visit("POST", "/api/empty"); up != nil || !strings.Contains(body, `<code id="empty-status">200 OK</code>`) {
 		t.Errorf("four minutes later: %v %.300s", up, body)
 	}

@@ -26,7 +26,7 @@ func strong(t testing.TB) *kit {
 // guarded is an API that wants more than a token, and what it answers.
 func (k *kit) guarded(token string, needs ...guard.Need) (status int, challenge string) {
 	k.t.Helper()
-	g, err := guard.New(k.issuer, apiURL, guard.WithKeys(k.ring), guard.WithClock(k.clock.now))
+	g, err := guard.New(k.issuer, apiURL, guard.WithKeys(k.ring), guard.WithClock(k.clock.Now))
 	if err != nil {
 		k.t.Fatal(err)
 	}
@@ -54,7 +54,7 @@ func TestD18_D35_AnAPIsChallengeLeadsToAStrongerSignIn(t *testing.T) {
 	if status != http.StatusUnauthorized || asked(challenge, "error") != "insufficient_user_authentication" || asked(challenge, "acr_values") != "phr "+twoFactors || asked(challenge, "max_age") != "300" {
 		t.Fatalf("%d %s", status, challenge)
 	}
-	k.clock.advance(10 * time.Minute)
+	k.clock.Advance(10 * time.Minute)
 	l := k.login("web", "acr_values", asked(challenge, "acr_values"), "max_age", asked(challenge, "max_age"), "id_token_hint", weak["id_token"].(string))
 	up := b.get(l.url()).to(t) // no chooser: the provider that knows the person is asked
 	q := up.Query()
@@ -68,11 +68,11 @@ func TestD18_D35_AnAPIsChallengeLeadsToAStrongerSignIn(t *testing.T) {
 		AuthTime int64    `json:"auth_time"`
 	}
 	payload, err := base64.RawURLEncoding.DecodeString(strings.Split(strong["id_token"].(string), ".")[1])
-	if err != nil || json.Unmarshal(payload, &id) != nil || id.ACR != "phr" || len(id.AMR) != 3 || k.clock.now().Unix()-id.AuthTime > 5 {
+	if err != nil || json.Unmarshal(payload, &id) != nil || id.ACR != "phr" || len(id.AMR) != 3 || k.clock.Now().Unix()-id.AuthTime > 5 {
 		t.Errorf("the ID token says %s", payload)
 	}
 	access := k.verify(strong["access_token"].(string), apiURL)
-	if access.ACR != "phr" || !slices.Equal(access.AMR, []string{"hwk", "mfa", "pwd"}) || k.clock.now().Sub(access.AuthTime) > 5*time.Second {
+	if access.ACR != "phr" || !slices.Equal(access.AMR, []string{"hwk", "mfa", "pwd"}) || k.clock.Now().Sub(access.AuthTime) > 5*time.Second {
 		t.Errorf("the token says acr %q, amr %v, auth_time %s", access.ACR, access.AMR, access.AuthTime)
 	}
 	if status, challenge := k.guarded(strong["access_token"].(string), needs...); status != http.StatusOK {
@@ -84,7 +84,7 @@ func TestD18_D35_AnAPIsChallengeLeadsToAStrongerSignIn(t *testing.T) {
 	if got := k.verify(other.redeem(other.code(b.get(other.url()).to(t))).json(t)["access_token"].(string), apiURL); got.ACR != "phr" {
 		t.Errorf("single sign-on says acr %q", got.ACR)
 	}
-	k.clock.advance(10 * time.Minute)
+	k.clock.Advance(10 * time.Minute)
 	again := k.login("web").refresh(strong["refresh_token"].(string)).json(t)
 	if got := k.verify(again["access_token"].(string), apiURL); got.ACR != "phr" || !got.AuthTime.Equal(access.AuthTime) {
 		t.Errorf("a refresh made the sign-in younger or other: %+v", got)
@@ -127,7 +127,7 @@ func TestS17_AStepUpAsksTheProviderOfTheSessionOrLetsThePersonChoose(t *testing.
 	k := strong(t)
 	b := k.browser()
 	k.login("web").done(b, "google", "alice")
-	k.clock.advance(10 * time.Minute)
+	k.clock.Advance(10 * time.Minute)
 	for _, row := range []struct {
 		why  string
 		ask  []string
@@ -145,10 +145,10 @@ func TestS17_AStepUpAsksTheProviderOfTheSessionOrLetsThePersonChoose(t *testing.
 		}
 	}
 	google := k.login("web", "max_age", "300") // Google does not know max_age: the moment of its answer counts
-	if token := k.verify(google.done(b, "", "alice")["access_token"].(string), apiURL); k.clock.now().Sub(token.AuthTime) > 5*time.Second {
+	if token := k.verify(google.done(b, "", "alice")["access_token"].(string), apiURL); k.clock.Now().Sub(token.AuthTime) > 5*time.Second {
 		t.Errorf("auth_time %s", token.AuthTime)
 	}
-	k.clock.advance(10 * time.Minute)
+	k.clock.Advance(10 * time.Minute)
 	stranger := k.browser()
 	bob := k.login("web").done(stranger, "google", "bob")
 	l := k.login("web", "max_age", "300", "id_token_hint", bob["id_token"].(string))

@@ -154,7 +154,7 @@ func TestATicketIsGoodOnceForTenMinutesAndForTheConsoleOnly(t *testing.T) {
 	for _, bad := range []string{address[:len(address)-1], address + "A", k.issuer + "/test", k.issuer + "/test?ticket=" + strings.Repeat("A", 3000)} {
 		mustBePage(t, b.get(bad), http.StatusBadRequest)
 	}
-	k.clock.advance(11 * time.Minute)
+	k.clock.Advance(11 * time.Minute)
 	mustBePage(t, b.get(address), http.StatusBadRequest)
 }
 

@@ -92,7 +92,7 @@ func TestD13_AReplayedCodeRevokesWhatItGave(t *testing.T) {
 	if a := k.userinfo(got["access_token"].(string)); a.StatusCode != http.StatusOK {
 		t.Errorf("an invalid replay revoked the grant: %s", a.body)
 	}
-	k.clock.advance(30 * time.Second)
+	k.clock.Advance(30 * time.Second)
 	mustFail(t, l.redeem(code), http.StatusBadRequest, "invalid_grant")
 	mustFail(t, k.userinfo(got["access_token"].(string)), http.StatusUnauthorized, "invalid_token")
 	mustFail(t, l.refresh(got["refresh_token"].(string)), http.StatusBadRequest, "invalid_grant")
@@ -110,7 +110,7 @@ func TestD14_ACodeLivesAMinuteAndEveryCharacterCounts(t *testing.T) {
 			t.Errorf("code %q: %s", bad, a.Status)
 		}
 	}
-	k.clock.advance(61 * time.Second)
+	k.clock.Advance(61 * time.Second)
 	mustFail(t, l.redeem(code), http.StatusBadRequest, "invalid_grant")
 }
 
@@ -252,7 +252,7 @@ func TestD27_T08_T13_UserinfoTakesOneGoodAccessTokenOnly(t *testing.T) {
 			t.Errorf("a good token: %s %s", good.Status, good.body)
 		}
 	}
-	k.clock.advance(6 * time.Minute)
+	k.clock.Advance(6 * time.Minute)
 	mustFail(t, k.userinfo(access), http.StatusUnauthorized, "invalid_token")
 }
 

@@ -136,13 +136,13 @@ func TestAnAppThatIsDownIsToldAgainAndHoldsUpNobody(t *testing.T) {
 		if len(web.told()) != try+1 || n.Outcome != storage.NoticeWaiting || n.LastStatus != want.status || !strings.Contains(n.LastError, want.reason) || n.Attempts != try+1 {
 			t.Errorf("after try %d: %+v", try+1, n)
 		}
-		if wait, most := n.DueAt.Sub(k.clock.now()), 5*time.Second<<try; wait > most || wait < most/2-5*time.Second {
+		if wait, most := n.DueAt.Sub(k.clock.Now()), 5*time.Second<<try; wait > most || wait < most/2-5*time.Second {
 			t.Errorf("after try %d the next is in %s", try+1, wait)
 		}
 		if k.tellNow() != 0 {
 			t.Error("it was told again at once")
 		}
-		k.clock.advance(5 * time.Second << try)
+		k.clock.Advance(5 * time.Second << try)
 	}
 	k.tellNow()
 	if n := state(); n.Outcome != storage.NoticeDelivered || n.LastStatus != 200 || n.SettledAt.IsZero() {
@@ -169,7 +169,7 @@ func TestAfterADayNoMoreTriesAreMade(t *testing.T) {
 	b.signOut("id_token_hint", raw)
 	for range 100 {
 		k.tellNow()
-		k.clock.advance(time.Hour)
+		k.clock.Advance(time.Hour)
 	}
 	all, err := k.db.Notices(t.Context(), "web", 10)
 	if err != nil || len(all) != 1 || all[0].Outcome != storage.NoticeGaveUp || all[0].LastStatus != 400 {
@@ -229,7 +229,7 @@ func TestS11_SigningOutOfAnIdleSessionTellsItsApps(t *testing.T) {
 	raw, _ := idToken(t, k.login("web").done(b, "google", "alice"))
 	l := k.login("other")
 	l.redeem(l.code(b.get(l.url()).to(t)))
-	k.clock.advance(8 * time.Hour)
+	k.clock.Advance(8 * time.Hour)
 	stranger := k.browser()
 	stranger.signOut("id_token_hint", raw) // D24: a hint alone, in another browser, ends nothing
 	if n := k.tellNow(); n != 0 {
@@ -268,7 +268,7 @@ func TestT08_ALogoutTokenIsNothingElse(t *testing.T) {
 	if a := k.userinfo(token); a.StatusCode != http.StatusUnauthorized {
 		t.Errorf("as an access token: %s", a.Status)
 	}
-	v := &tokens.Verifier{Issuer: k.issuer, Keys: k.ring, Now: k.clock.now}
+	v := &tokens.Verifier{Issuer: k.issuer, Keys: k.ring, Now: k.clock.Now}
 	for _, audience := range []string{apiURL, "web", k.issuer} {
 		if c, err := v.Access(t.Context(), token, audience); err == nil {
 			t.Errorf("at an API: %+v", c)
@@ -290,7 +290,7 @@ func TestT08_ALogoutTokenIsNothingElse(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, other := range []string{raw, got["access_token"].(string)} {
-		if _, err := p.Verifier(&oidc.Config{ClientID: "web", Now: k.clock.now}).VerifyLogout(t.Context(), other); err == nil {
+		if _, err := p.Verifier(&oidc.Config{ClientID: "web", Now: k.clock.Now}).VerifyLogout(t.Context(), other); err == nil {
 			t.Error("another token of ours passes for a logout token")
 		}
 	}
@@ -336,8 +336,8 @@ func TestU26_AnAppsAddressNeverLeadsInside(t *testing.T) {
 		{"10.255.255.1", true, true},
 	} {
 		client := &directory.Client{ID: "app-" + row.host, BackchannelLogoutURI: "https://" + net.JoinHostPort(strings.Trim(row.host, "[]"), port) + "/bye", AllowPrivateNetwork: row.private}
-		outbox := &session.Outbox{DB: k.db, Mint: &tokens.Mint{Issuer: k.issuer, Ring: k.ring, Now: k.clock.now}, Public: public, Private: private,
-			Client: func(string) (*directory.Client, bool) { return client, true }, Log: slog.New(slog.DiscardHandler), Now: k.clock.now}
+		outbox := &session.Outbox{DB: k.db, Mint: &tokens.Mint{Issuer: k.issuer, Ring: k.ring, Now: k.clock.Now}, Public: public, Private: private,
+			Client: func(string) (*directory.Client, bool) { return client, true }, Log: slog.New(slog.DiscardHandler), Now: k.clock.Now}
 		k.db.TellOfLogout(func(string) bool { return true })
 		b := k.browser()
 		raw, id := idToken(t, k.login("web").done(b, "google", "alice"))
@@ -354,7 +354,7 @@ func TestU26_AnAppsAddressNeverLeadsInside(t *testing.T) {
 		if n.Outcome == storage.NoticeDelivered || blocked == row.allowed {
 			t.Errorf("%s with allow_private_network %v: %s, %q", row.host, row.private, n.Outcome, n.LastError)
 		}
-		k.clock.advance(48 * time.Hour) // what failed is given up in the next round
+		k.clock.Advance(48 * time.Hour) // what failed is given up in the next round
 	}
 	if len(reached) != 0 {
 		t.Errorf("a listener on this machine was reached %d times", len(reached))

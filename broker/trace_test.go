@@ -269,7 +269,7 @@ func TestALoginThatWaitsForAnAnswerIsAbandonedUntilItComes(t *testing.T) {
 		if i := slices.Index(steps, "consent"); i < 0 || steps[0] != "asked" || decision == "allow" && !slices.Contains(steps, "agreed") {
 			t.Errorf("%q: steps %v", decision, steps)
 		}
-		counts, err := k.db.LoginCounts(t.Context(), k.clock.now().Add(-2*time.Hour), k.clock.now().Add(time.Hour))
+		counts, err := k.db.LoginCounts(t.Context(), k.clock.Now().Add(-2*time.Hour), k.clock.Now().Add(time.Hour))
 		if err != nil || len(counts) != 1 || counts[0].Outcome != want || counts[0].Count != 1 {
 			t.Errorf("%q: counts %+v, %v", decision, counts, err)
 		}

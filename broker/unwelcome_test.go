@@ -128,7 +128,7 @@ func TestI15_UniqueStrangersTakeBoundedMemory(t *testing.T) {
 		if err := k.journal.Flush(t.Context()); err != nil {
 			t.Fatal(err)
 		}
-		k.logs.forget()
+		k.logs.Forget()
 	}
 	heap := func() int64 {
 		runtime.GC()
@@ -151,9 +151,3 @@ type discarding struct{ h http.Header }
 func (d *discarding) Header() http.Header         { return d.h }
 func (d *discarding) Write(p []byte) (int, error) { return len(p), nil }
 func (d *discarding) WriteHeader(int)             {}
-
-func (l *lines) forget() {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	l.text.Reset()
-}

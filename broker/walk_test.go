@@ -24,7 +24,7 @@ func TestAPersonSignsInAndTheTokensSayWho(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		id, err := p.Verifier(&oidc.Config{ClientID: "web", Now: k.clock.now}).Verify(t.Context(), got["id_token"].(string))
+		id, err := p.Verifier(&oidc.Config{ClientID: "web", Now: k.clock.Now}).Verify(t.Context(), got["id_token"].(string))
 		if err != nil || id.Nonce != l.nonce {
 			t.Fatalf("%s: ID token: %v", row.why, err)
 		}

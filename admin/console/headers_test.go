@@ -77,7 +77,7 @@ func TestTheCookieIsTheBrowsersOnlyAndNamesThePort(t *testing.T) {
 func TestALongDayIsOneSessionAndTwoTabsAreNoTheft(t *testing.T) {
 	w := newTown(t)
 	for range 4 { // each time the access token has run out, and two tabs come back at once
-		w.clock.advance(6 * time.Minute)
+		w.clock.Advance(6 * time.Minute)
 		other := &visitor{w.kit, &http.Client{Jar: &still{w.erin.Jar}, CheckRedirect: w.erin.CheckRedirect}}
 		done := make(chan int)
 		go func() {
@@ -94,7 +94,7 @@ func TestALongDayIsOneSessionAndTwoTabsAreNoTheft(t *testing.T) {
 			t.Errorf("the other tab: %d", status)
 		}
 	}
-	w.clock.advance(13 * time.Hour)
+	w.clock.Advance(13 * time.Hour)
 	if a := w.erin.get("/"); a.StatusCode != http.StatusSeeOther {
 		t.Errorf("the day after: %s", a.Status)
 	}

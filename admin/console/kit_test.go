@@ -19,6 +19,7 @@ import (
 	"github.com/handstamp/handstamp/admin/api"
 	"github.com/handstamp/handstamp/admin/console"
 	"github.com/handstamp/handstamp/broker"
+	"github.com/handstamp/handstamp/broker/brokertest"
 	"github.com/handstamp/handstamp/broker/directory"
 	"github.com/handstamp/handstamp/broker/door"
 	"github.com/handstamp/handstamp/broker/grant"
@@ -49,43 +50,9 @@ type kit struct {
 	api          *admin.Server
 	console      *console.Console
 	google, okta *persona.Persona
-	clock        *clock
-	logs         *logLines
+	clock        *brokertest.Clock
+	logs         *brokertest.Lines
 	inside       http.Handler // console and API at one address, as the roof joins them
-}
-
-type clock struct {
-	mu     sync.Mutex
-	offset time.Duration
-}
-
-func (c *clock) now() time.Time {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	return time.Now().Add(c.offset)
-}
-
-func (c *clock) advance(d time.Duration) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	c.offset += d
-}
-
-type logLines struct {
-	mu   sync.Mutex
-	text strings.Builder
-}
-
-func (l *logLines) Write(p []byte) (int, error) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.text.Write(p)
-}
-
-func (l *logLines) String() string {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.text.String()
 }
 
 var lives = grant.Lifetimes{Access: 5 * time.Minute, ID: 10 * time.Minute, Code: time.Minute, Transaction: 10 * time.Minute, SessionIdle: 30 * time.Minute,
@@ -114,11 +81,11 @@ func document(k *kit) directory.Document {
 // newKit opens a house. Its document may be edited before.
 func newKit(t testing.TB, edits ...func(*directory.Document)) *kit {
 	t.Helper()
-	k := &kit{t: t, clock: &clock{}, logs: &logLines{}}
+	k := &kit{t: t, clock: &brokertest.Clock{}, logs: &brokertest.Lines{}}
 	broker, office := listen(t), listen(t)
 	k.issuer, k.url = "http://"+broker.Addr().String(), "http://"+office.Addr().String()
-	k.google = persona.Start(t, persona.Google, persona.Options{RedirectURIs: []string{k.issuer + "/callback/google"}, Now: k.clock.now})
-	k.okta = persona.Start(t, persona.Okta, persona.Options{RedirectURIs: []string{k.issuer + "/callback/okta"}, Now: k.clock.now})
+	k.google = persona.Start(t, persona.Google, persona.Options{RedirectURIs: []string{k.issuer + "/callback/google"}, Now: k.clock.Now})
+	k.okta = persona.Start(t, persona.Okta, persona.Options{RedirectURIs: []string{k.issuer + "/callback/okta"}, Now: k.clock.Now})
 	k.open(edits)
 	serve(t, broker, k.broker)
 	serve(t, office, k.inside)
@@ -152,16 +119,16 @@ func (k *kit) open(edits []func(*directory.Document)) {
 	sealer, err := storage.NewSealer([]byte("an-example-of-a-32-byte-long-key"))
 	must(err)
 	log := slog.New(slog.NewJSONHandler(k.logs, &slog.HandlerOptions{Level: slog.LevelDebug}))
-	k.db, err = storage.Open(t.Context(), storage.Options{URL: "sqlite:" + filepath.Join(t.TempDir(), "book.db"), Sealer: sealer, Now: k.clock.now, Logger: log})
+	k.db, err = storage.Open(t.Context(), storage.Options{URL: "sqlite:" + filepath.Join(t.TempDir(), "book.db"), Sealer: sealer, Now: k.clock.Now, Logger: log})
 	must(err)
 	outgoing, err := providers.NewClient(providers.ClientOptions{AllowLoopback: true, Timeout: 5 * time.Second})
 	must(err)
-	k.book = &revision.Book{DB: k.db, Issuer: k.issuer, OneNode: true, Now: k.clock.now, Logger: log,
+	k.book = &revision.Book{DB: k.db, Issuer: k.issuer, OneNode: true, Now: k.clock.Now, Logger: log,
 		Resolve: func(string) (providers.Secret, error) { return "", errors.New("it is not set") },
 		Upstream: func(ctx context.Context, p *directory.Provider, claims []string) (providers.Provider, error) {
 			kind, _ := providers.Lookup(p.Kind)
 			s := p.Settings()
-			s.Client, s.MappedClaims, s.Now, s.Logger = outgoing, claims, k.clock.now, log
+			s.Client, s.MappedClaims, s.Now, s.Logger = outgoing, claims, k.clock.Now, log
 			if kind.OwnBook {
 				s.Accounts = broker.Accounts(k.db, p.Slug)
 			}
@@ -175,7 +142,7 @@ func (k *kit) open(edits []func(*directory.Document)) {
 	pages, err := page.New(page.Brand{Name: "Test"}, "/assets")
 	must(err)
 	k.journal = broker.NewJournal(k.db.KeepLogins, log)
-	k.broker, err = broker.New(broker.Options{Issuer: k.issuer, DB: k.db, Sealer: sealer, Ring: k.ring, Pages: pages, Life: lives, Outgoing: outgoing, Private: outgoing, Logger: log, Now: k.clock.now,
+	k.broker, err = broker.New(broker.Options{Issuer: k.issuer, DB: k.db, Sealer: sealer, Ring: k.ring, Pages: pages, Life: lives, Outgoing: outgoing, Private: outgoing, Logger: log, Now: k.clock.Now,
 		Admin: &broker.AdminDoor{RedirectURI: k.url + "/callback", Base: k.url}, Journal: k.journal}, view(k.book.Current()))
 	must(err)
 	doc := document(k)
@@ -184,11 +151,11 @@ func (k *kit) open(edits []func(*directory.Document)) {
 	}
 	_, _, err = k.book.Apply(t.Context(), revision.Change{Document: doc, Shell: true, Force: true, Source: "shell", Actor: storage.Actor{Kind: "admin", ID: "shell"}, Reason: "the first one"})
 	must(err)
-	k.api, err = admin.New(admin.Options{Issuer: k.issuer, URL: k.url, Version: "test", DB: k.db, Book: k.book, Keys: k.ring, Sealer: sealer, Now: k.clock.now, Logger: log,
+	k.api, err = admin.New(admin.Options{Issuer: k.issuer, URL: k.url, Version: "test", DB: k.db, Book: k.book, Keys: k.ring, Sealer: sealer, Now: k.clock.Now, Logger: log,
 		TestSignIn: k.broker.TestSignIn, Rotate: func(context.Context, storage.Actor, string, bool) error { return nil },
 		YAML: func(directory.Document, map[string]string) []byte { return []byte("providers: []\n") }})
 	must(err)
-	k.console, err = console.New(console.Options{URL: k.url, Issuer: k.issuer, API: k.api.Handler(), Broker: k.broker, Sealer: sealer, Now: k.clock.now, Logger: log,
+	k.console, err = console.New(console.Options{URL: k.url, Issuer: k.issuer, API: k.api.Handler(), Broker: k.broker, Sealer: sealer, Now: k.clock.Now, Logger: log,
 		Event: func(e door.Event) { k.events = append(k.events, e) }})
 	must(err)
 	k.inside = http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {

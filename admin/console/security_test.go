@@ -175,7 +175,7 @@ func TestA18_OnlyTheOneSpellingOfAnAddressAnswers(t *testing.T) {
 func TestA12_AChangeThatNeedsANewSignInLosesNothingTyped(t *testing.T) {
 	w := newTown(t)
 	path := "/administrators/okta/" + w.aliceAt
-	w.clock.advance(6 * time.Minute)
+	w.clock.Advance(6 * time.Minute)
 	a := w.erin.post(path, "role", "editor", "_reason", "she knows how")
 	if a.StatusCode != http.StatusSeeOther || !strings.HasPrefix(a.Header.Get("Location"), "/confirm/") {
 		t.Fatalf("%s %s", a.Status, a.Header.Get("Location"))

@@ -1,64 +1,16 @@
 package page
 
 import (
-	"fmt"
-	"math"
 	"os"
-	"regexp"
 	"strings"
 	"testing"
+
+	"github.com/handstamp/handstamp/broker/brokertest"
 )
-
-var colour = regexp.MustCompile(`--([a-z-]+): #([0-9a-f]{6}|[0-9a-f]{3});`)
-
-// schemes reads the two palettes of the stylesheet: light, then dark.
-func schemes(t *testing.T) map[string]map[string]string {
-	t.Helper()
-	css, err := os.ReadFile("assets/page.css")
-	if err != nil {
-		t.Fatal(err)
-	}
-	light, rest, ok := strings.Cut(string(css), "@media (prefers-color-scheme: dark)")
-	dark, _, ok2 := strings.Cut(rest, "@media")
-	if !ok || !ok2 {
-		t.Fatal("the stylesheet has no dark palette")
-	}
-	found := map[string]map[string]string{}
-	for name, part := range map[string]string{"light": light, "dark": dark} {
-		found[name] = map[string]string{}
-		for _, m := range colour.FindAllStringSubmatch(part, -1) {
-			found[name][m[1]] = m[2]
-		}
-	}
-	return found
-}
-
-// luminance is WCAG 2's relative luminance.
-func luminance(t *testing.T, hex string) float64 {
-	t.Helper()
-	if len(hex) == 3 {
-		hex = string([]byte{hex[0], hex[0], hex[1], hex[1], hex[2], hex[2]})
-	}
-	var c [3]uint8
-	if _, err := fmt.Sscanf(hex, "%02x%02x%02x", &c[0], &c[1], &c[2]); err != nil {
-		t.Fatalf("colour %q: %v", hex, err)
-	}
-	var l float64
-	for i, weight := range []float64{.2126, .7152, .0722} {
-		v := float64(c[i]) / 255
-		if v <= .04045 {
-			v /= 12.92
-		} else {
-			v = math.Pow((v+.055)/1.055, 2.4)
-		}
-		l += weight * v
-	}
-	return l
-}
 
 func TestEveryWordAndEdgeHasTheContrastThatWCAGAsksFor(t *testing.T) {
 	const words, shapes = 4.5, 3.0 // WCAG 2.2 AA: 1.4.3 and 1.4.11
-	for name, palette := range schemes(t) {
+	for name, palette := range brokertest.Palettes(t, sheet(t, "assets/page.css")) {
 		for _, pair := range []struct {
 			front, back string
 			least       float64
@@ -77,8 +29,7 @@ func TestEveryWordAndEdgeHasTheContrastThatWCAGAsksFor(t *testing.T) {
 			if front == "" || back == "" {
 				t.Fatalf("%s: no colour --%s or --%s", name, pair.front, pair.back)
 			}
-			a, b := luminance(t, front), luminance(t, back)
-			if ratio := (math.Max(a, b) + .05) / (math.Min(a, b) + .05); ratio < pair.least {
+			if ratio := brokertest.Contrast(t, front, back); ratio < pair.least {
 				t.Errorf("%s: %s on %s is %.2f, want %.1f: %s", name, pair.front, pair.back, ratio, pair.least, pair.why)
 			}
 		}
@@ -101,4 +52,13 @@ func TestTheStylesheetStaysSmallAndAsksNobody(t *testing.T) {
 	if !strings.Contains(string(css), ":focus-visible") {
 		t.Error("nobody sees where the focus is")
 	}
+}
+
+func sheet(t *testing.T, path string) string {
+	t.Helper()
+	b, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(b)
 }

@@ -5,6 +5,8 @@ import (
 	"regexp"
 	"strings"
 	"testing"
+
+	"github.com/handstamp/handstamp/broker/brokertest"
 )
 
 var painted = regexp.MustCompile(`--([a-z-]+):(#[0-9a-f]{3,6})`)
@@ -20,7 +22,7 @@ func TestEveryAccentStaysReadable(t *testing.T) {
 			}
 		}
 	}
-	papers := schemes(t)
+	papers := brokertest.Palettes(t, sheet(t, "assets/page.css"))
 	for _, accent := range colours {
 		day, night, ok := strings.Cut(tint(accent), "@media")
 		if !ok {
@@ -32,8 +34,7 @@ func TestEveryAccentStaysReadable(t *testing.T) {
 				p[m[1]] = strings.TrimPrefix(m[2], "#")
 			}
 			for _, pair := range [][2]string{{p["blue"], papers[scheme]["paper"]}, {p["blue"], p["tint"]}, {p["on-blue"], p["blue"]}, {p["on-blue"], p["blue-deep"]}, {papers[scheme]["ink"], p["tint"]}} {
-				a, b := luminance(t, pair[0]), luminance(t, pair[1])
-				if got := (max(a, b) + .05) / (min(a, b) + .05); got < 4.5 {
+				if got := brokertest.Contrast(t, pair[0], pair[1]); got < 4.5 {
 					t.Errorf("%s, %s: %v have a contrast of %.2f", accent, scheme, pair, got)
 				}
 			}

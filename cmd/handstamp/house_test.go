@@ -24,6 +24,7 @@ var floors = map[string]struct {
 	"providers/password":     {floor: 0},
 	"broker/oauth":           {floor: 0},
 	"broker/door":            {floor: 0},
+	"broker/brokertest":      {floor: 0},
 	"apidocs":                {floor: 0},
 	"storage":                {floor: 1},
 	"guard":                  {floor: 1},

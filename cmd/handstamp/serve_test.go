@@ -1,7 +1,6 @@
 package main
 
 import (
-	"bytes"
 	"context"
 	"crypto/tls"
 	"crypto/x509"
@@ -20,6 +19,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/handstamp/handstamp/broker/brokertest"
 	"github.com/handstamp/handstamp/configs"
 	"github.com/handstamp/handstamp/storage"
 	"github.com/handstamp/handstamp/storage/storagetest"
@@ -35,23 +35,6 @@ providers:
 clients:
   - {id: web, name: %s, secrets: [abcdefghijklmnopqrstuvwxyz], redirect_uris: ["https://app.example/cb"]}
 `
-
-type lines struct {
-	mu sync.Mutex
-	bytes.Buffer
-}
-
-func (l *lines) Write(p []byte) (int, error) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.Buffer.Write(p)
-}
-
-func (l *lines) String() string {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.Buffer.String()
-}
 
 func write(t *testing.T, path, text string) {
 	t.Helper()
@@ -72,7 +55,7 @@ func openTestHouse(t *testing.T, path string, log *slog.Logger) (*house, error) 
 func TestAChangedFileTakesEffectAndABrokenOneChangesNothing(t *testing.T) {
 	dir := t.TempDir()
 	path, db := filepath.Join(dir, "handstamp.yaml"), filepath.Join(dir, "book.db")
-	out := &lines{}
+	out := &brokertest.Lines{}
 	write(t, path, fmt.Sprintf(settings, db, "https://idp.example", "Web"))
 	h, err := openTestHouse(t, path, slog.New(slog.NewJSONHandler(out, nil)))
 	if err != nil {

@@ -1,9 +1,7 @@
 package shelf_test
 
 import (
-	"fmt"
 	"io"
-	"math"
 	"net/http"
 	"net/http/httptest"
 	"regexp"
@@ -12,6 +10,7 @@ import (
 
 	"golang.org/x/net/html"
 
+	"github.com/handstamp/handstamp/broker/brokertest"
 	"github.com/handstamp/handstamp/examples/shelf"
 )
 
@@ -89,44 +88,13 @@ func TestThePageIsOneScriptOneStyleAndNothingInline(t *testing.T) {
 
 func TestEveryWordHasTheContrastThatWCAGAsksFor(t *testing.T) {
 	_, css := open(t, "/page.css")
-	light, rest, _ := strings.Cut(css, "@media (prefers-color-scheme: dark)")
-	dark, _, _ := strings.Cut(rest, "@media")
-	for name, part := range map[string]string{"light": light, "dark": dark} {
-		palette := map[string]float64{}
-		for _, m := range regexp.MustCompile(`--([a-z-]+): #([0-9a-f]+);`).FindAllStringSubmatch(part, -1) {
-			palette[m[1]] = luminance(t, m[2])
-		}
+	for name, palette := range brokertest.Palettes(t, css) {
 		for _, pair := range []string{"ink paper", "ink desk", "ink tint", "soft paper", "soft desk", "blue paper", "blue-deep desk", "blue-deep paper", "blue-deep tint", "on-blue blue", "on-blue blue-deep",
 			"green paper", "red paper", "ink red-tint"} {
 			front, back, _ := strings.Cut(pair, " ")
-			a, okA := palette[front]
-			b, okB := palette[back]
-			if ratio := (math.Max(a, b) + .05) / (math.Min(a, b) + .05); !okA || !okB || ratio < 4.5 {
+			if ratio := brokertest.Contrast(t, palette[front], palette[back]); ratio < 4.5 {
 				t.Errorf("%s: %s is %.2f, want 4.5", name, pair, ratio)
 			}
 		}
 	}
-}
-
-// luminance is WCAG 2's relative luminance.
-func luminance(t *testing.T, hex string) float64 {
-	t.Helper()
-	if len(hex) == 3 {
-		hex = string([]byte{hex[0], hex[0], hex[1], hex[1], hex[2], hex[2]})
-	}
-	var c [3]uint8
-	if _, err := fmt.Sscanf(hex, "%02x%02x%02x", &c[0], &c[1], &c[2]); err != nil {
-		t.Fatalf("colour %q: %v", hex, err)
-	}
-	var l float64
-	for i, weight := range []float64{.2126, .7152, .0722} {
-		v := float64(c[i]) / 255
-		if v <= .04045 {
-			v /= 12.92
-		} else {
-			v = math.Pow((v+.055)/1.055, 2.4)
-		}
-		l += weight * v
-	}
-	return l
 }
