@@ -77,6 +77,7 @@ type Server struct {
 	now     func() time.Time
 	log     *slog.Logger
 	started time.Time
+	big     chan struct{} // who has it may send a whole document or file
 	index   index
 
 	described []byte // openapi.json
@@ -102,7 +103,7 @@ func New(o Options) (*Server, error) {
 	if o.Event == nil {
 		o.Event = func(door.Event) {}
 	}
-	s := &Server{issuer: o.Issuer, url: address, version: o.Version, db: o.DB, book: o.Book, sealer: o.Sealer, options: o, now: o.Now, log: o.Logger, started: o.Now()}
+	s := &Server{issuer: o.Issuer, url: address, version: o.Version, db: o.DB, book: o.Book, sealer: o.Sealer, options: o, now: o.Now, log: o.Logger, started: o.Now(), big: make(chan struct{}, 1)}
 	s.guard, err = guard.New(o.Issuer, directory.AdminResource, guard.WithKeys(o.Keys), guard.WithClock(o.Now), guard.WithRealm("handstamp administration"))
 	if err != nil {
 		return nil, fmt.Errorf("admin: %w", err)

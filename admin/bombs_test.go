@@ -1,6 +1,7 @@
 package admin_test
 
 import (
+	"context"
 	"net/http"
 	"strings"
 	"testing"
@@ -45,5 +46,31 @@ func TestI05_A17_EveryDoorRefusesJSONThatIsABomb(t *testing.T) {
 	}
 	if doors < 15 || k.book.Current().Number != before {
 		t.Errorf("%d doors; revision %d became %d", doors, before, k.book.Current().Number)
+	}
+}
+
+// One look at a great document after the other: what one of them needs is what all need.
+func TestA17_GreatDocumentsAreLookedAtOneByOne(t *testing.T) {
+	k := newKit(t)
+	token := k.robot()
+	many := `{"document":{"rules":[` + strings.Repeat(`{"name":"a"},`, 50_000) + `{"name":"a"}]}}`
+	if a := k.do("POST", "/plans", token, many); a.StatusCode < 400 || a.StatusCode > 422 || !strings.Contains(a.body, "50000") {
+		t.Errorf("more than a house has: %s %.200s", a.Status, a.body)
+	}
+	leave, err := k.server.Turn(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	gone, stop := context.WithCancel(t.Context())
+	stop()
+	if _, err := k.server.Turn(gone); err == nil {
+		t.Error("two at once")
+	}
+	must(t, k.do("GET", "/rules", token, ""), http.StatusOK) // others go on
+	done := make(chan int)
+	go func() { done <- k.do("POST", "/plans", token, `{"edits":[]}`).StatusCode }()
+	leave()
+	if status := <-done; status == http.StatusServiceUnavailable {
+		t.Error("whoever waits never gets in")
 	}
 }

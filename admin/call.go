@@ -210,3 +210,20 @@ func (c *call) empty() error {
 	c.gin.Writer.WriteHeaderNow()
 	return nil
 }
+
+// patience is how long a big request waits for its turn.
+const patience = 20 * time.Second
+
+// turn lets one big request in after the other: a document of 16 MiB is some hundred MiB
+// while it is compared, and whoever may only look may send one (A17).
+func (s *Server) turn(ctx context.Context) (leave func(), err error) {
+	wait := time.NewTimer(patience)
+	defer wait.Stop()
+	select {
+	case s.big <- struct{}{}:
+		return func() { <-s.big }, nil
+	case <-wait.C:
+	case <-ctx.Done():
+	}
+	return nil, problem(http.StatusServiceUnavailable, api.Unavailable, "somebody else's document is being looked at; try again in a moment")
+}

@@ -1,6 +1,9 @@
 package admin
 
-import "strings"
+import (
+	"context"
+	"strings"
+)
 
 // RouteInfo is one line of the table, for tests that walk it.
 type RouteInfo struct {
@@ -44,3 +47,6 @@ func (s *Server) Reachable(shell bool) []string {
 	}
 	return out
 }
+
+// Turn is what a great request waits for.
+func (s *Server) Turn(ctx context.Context) (func(), error) { return s.turn(ctx) }

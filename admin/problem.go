@@ -122,6 +122,13 @@ func (s *Server) answer(c *call) error {
 	if err := c.checkQuery(); err != nil {
 		return err
 	}
+	if c.route.big {
+		leave, err := s.turn(c.ctx())
+		if err != nil {
+			return err
+		}
+		defer leave()
+	}
 	return c.route.does(s, c)
 }
 

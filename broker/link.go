@@ -178,7 +178,15 @@ func (b *Broker) unlink(c *gin.Context, s *storage.Session, form url.Values) err
 	if !b.young(s) {
 		return b.speak(c).LinkAway(c.Writer, page.LinkAway{SignInDue: true, Href: b.path("/account?again=1"), CancelHref: b.path("/account")})
 	}
-	err := b.db.Unlink(c.Request.Context(), actor(c, "person", s.UserID), s.UserID, form.Get("provider"), form.Get("subject"), false)
+	ctx, provider, subject := c.Request.Context(), form.Get("provider"), form.Get("subject")
+	role, err := b.db.AdminRole(ctx, provider, subject)
+	if err != nil {
+		return unavailable(err)
+	}
+	if role != "" && (s.ProviderID != provider || s.Subject != subject) {
+		return &pageError{status: http.StatusConflict, sentence: "This way to sign in administers. Sign in with it to remove it.", restart: b.path("/account"), cause: reason("an administrator's identity is removed by another one")}
+	}
+	err = b.db.Unlink(ctx, actor(c, "person", s.UserID), s.UserID, provider, subject, false)
 	switch {
 	case errors.Is(err, storage.ErrLastIdentity), errors.Is(err, storage.ErrLastOwner):
 		return &pageError{status: http.StatusConflict, sentence: "This is the last way to sign in and stays.", restart: b.path("/account"), cause: err}
@@ -217,6 +225,12 @@ func (b *Broker) ownerOfAddress(ctx context.Context, v *visit, p *directory.Prov
 	for _, i := range identities {
 		q, known := v.dir.ProviderByID(i.ProviderID)
 		if i.ProviderID == p.InternalID {
+			return nil, storage.ErrNotFound
+		}
+		switch role, err := b.db.AdminRole(ctx, i.ProviderID, i.Subject); {
+		case err != nil:
+			return nil, err
+		case role != "": // whoever may change a provider's settings must not get an owner's account by them
 			return nil, storage.ErrNotFound
 		}
 		proven = proven || known && !q.Disabled && q.OwnsAddress(email, i.Claims)

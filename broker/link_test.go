@@ -103,6 +103,48 @@ func TestAPersonAddsAWayToSignInAndTakesItAway(t *testing.T) {
 	l.mustGoBack(other.get(l.url()).to(t), "login_required") // what rested on it ended
 }
 
+// A way in that somebody added, or was added to an account, takes away no right to administer.
+func TestA11_AnAdministratorsWayInIsRemovedBySigningInWithIt(t *testing.T) {
+	k := newKit(t, linking)
+	b, other := k.browser(), k.browser()
+	k.login("web").done(b, "google", "alice")
+	b.press(hidden(b.addLink("okta", "bob").body))
+	bound, err := k.db.BoundProviders(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	google := bound["google"].ID
+	press := func(b *browser) {
+		for _, f := range forms(b.account())["identity"] {
+			if f.Get("provider") == google {
+				b.post(k.issuer+"/account", f)
+			}
+		}
+	}
+	left := func() string {
+		all, err := k.db.Admins(t.Context())
+		return fmt.Sprint(len(all), err)
+	}
+	users, err := k.db.Users(t.Context(), 1)
+	if err != nil {
+		t.Fatal(err)
+	}
+	id, err := k.db.Identity(t.Context(), users[0].ID, google)
+	if err == nil {
+		err = k.db.SetAdmin(t.Context(), storage.Actor{Kind: "admin"}, google, id.Subject, storage.RoleViewer, false)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	k.login("web").done(other, "okta", "bob")
+	if press(other); left() != "1 <nil>" {
+		t.Errorf("after another way in was used: %s", left())
+	}
+	if press(b); left() != "0 <nil>" {
+		t.Error("who signed in by it cannot remove it")
+	}
+}
+
 func TestL06_AProofIsForOneIdentityOneAccountAndOneBrowser(t *testing.T) {
 	k := newKit(t, linking)
 	alice, mallory := k.browser(), k.browser()
@@ -285,6 +327,19 @@ func TestL01_L05_L10_AnAddressAloneJoinsNobody(t *testing.T) {
 			users, err := k.db.Users(k.t.Context(), 1)
 			if err == nil {
 				err = k.db.SetUserDisabled(k.t.Context(), storage.Actor{Kind: "admin"}, users[0].ID, true)
+			}
+			if err != nil {
+				k.t.Fatal(err)
+			}
+		}},
+		{why: "the account administers", upset: func(k *kit) {
+			users, err := k.db.Users(k.t.Context(), 1)
+			var all []storage.Identity
+			if err == nil {
+				all, err = k.db.Identities(k.t.Context(), users[0].ID)
+			}
+			if err == nil {
+				err = k.db.SetAdmin(k.t.Context(), storage.Actor{Kind: "admin"}, all[0].ProviderID, all[0].Subject, storage.RoleViewer, false)
 			}
 			if err != nil {
 				k.t.Fatal(err)

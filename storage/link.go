@@ -154,6 +154,12 @@ func (d *DB) join(ctx context.Context, q runner, a Actor, in SignIn) (*User, err
 	if there > 0 { // the provider gave this address to somebody else (L10)
 		return nil, ErrConflict
 	}
+	switch held, err := admins(ctx, q, `WHERE u.id = $1`, u.ID); {
+	case err != nil:
+		return nil, err
+	case len(held) > 0: // see broker.ownerOfAddress
+		return nil, ErrConflict
+	}
 	taken, err := d.addIdentity(ctx, q, u.ID, in.ProviderID, in.Issuer, in.Subject, in.Claims)
 	if err == nil && taken {
 		err = ErrConflict

@@ -18,6 +18,7 @@ const (
 	MaxDocument = 16 << 20
 
 	maxParseDepth    = 16
+	maxParseItems    = 50_000 // of one list: five times the largest house that is measured
 	maxParseProblems = 100 // nobody reads more, and a hostile document must not cost more
 )
 
@@ -42,7 +43,7 @@ func ParseDocument(b []byte) (Document, []Problem) {
 // look at an older one.
 func readOwn(b []byte) (Document, bool) {
 	var d Document
-	if len(b) > MaxDocument || json.Unmarshal(b, &d) != nil {
+	if len(b) > MaxDocument || json.Unmarshal(b, &d) != nil || max(len(d.Providers), len(d.Clients), len(d.Resources), len(d.Rules)) > maxParseItems {
 		return Document{}, false
 	}
 	if again, err := json.Marshal(d); err != nil || !bytes.Equal(again, b) {
@@ -216,6 +217,10 @@ func (p *parser) table(v reflect.Value, path string, depth int, claims bool) err
 func (p *parser) list(v reflect.Value, path string, depth int) error {
 	v.Set(reflect.MakeSlice(v.Type(), 0, 0))
 	for i := 0; p.dec.More(); i++ {
+		if i == maxParseItems {
+			p.say(path, fmt.Sprintf("%s has more than %d entries", named(path), maxParseItems), "")
+			return errEnough
+		}
 		one := reflect.New(v.Type().Elem()).Elem()
 		if err := p.value(one, fmt.Sprintf("%s[%d]", path, i), depth+1); err != nil {
 			return err
