@@ -56,7 +56,8 @@ func TestA03_AKeptSecretFollowsNoChangedAddress(t *testing.T) {
 			}
 		}
 	}
-	// The issuer is not even changed with the secret: people are known by it.
+	// The issuer is not even changed with the secret, once people are known by it.
+	k.signIn("corp", "alice", nil)
 	in := map[string]any{}
 	for name, v := range base {
 		in[name] = v

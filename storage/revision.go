@@ -189,7 +189,9 @@ func (d *DB) bindProviders(ctx context.Context, q runner, a Actor, issuers map[s
 			}
 		}
 		if bound[slug] != issuer {
-			return nil, fmt.Errorf("bind provider %s: %w: it was first used with %s", slug, ErrIssuerChanged, bound[slug])
+			if ids[slug], err = d.rebind(ctx, q, a, slug, bound[slug], issuer); err != nil {
+				return nil, err
+			}
 		}
 		out[slug] = ids[slug]
 	}

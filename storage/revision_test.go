@@ -118,6 +118,7 @@ func TestA14_OfFiftyRevisionsFromOneBaseOneWins(t *testing.T) {
 
 func TestARevisionThatMovesASlugToAnotherIssuerChangesNothing(t *testing.T) {
 	eachBook(t, func(t *testing.T, b *book) {
+		b.signIn("sub-1", "web")
 		fingerprint := b.Fingerprint("provider:new", "secret")
 		_, _, err := b.Apply(t.Context(), actor, storage.NewRevision{Document: []byte(`{"s":"sealed:` + fingerprint + `"}`), Secrets: map[string]string{fingerprint: "secret"},
 			Issuers: map[string]string{"aaa": "https://new.example", "google": "https://evil.example"}})

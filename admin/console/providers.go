@@ -332,7 +332,7 @@ func (c *Console) deleteProvider(v *visit) error {
 		return err
 	}
 	return v.edit(change{Title: "Remove the provider " + slug, Form: &Form{ETag: etag, Cancel: "/providers/" + slug, Danger: true},
-		Lead:  "People who came with it cannot come back that way. They and their accounts stay; its short name stays tied to its issuer for ever.",
+		Lead:  "People who came with it cannot come back that way. They and their accounts stay; its short name stays tied to its issuer, if anybody did.",
 		Edit:  func() (api.Edit, error) { return api.Edit{Op: "delete", Kind: "provider", ID: slug}, nil },
 		Apply: func(o api.ChangeOptions) (*api.Applied, error) { return v.api.DeleteProvider(v.ctx(), slug, o) },
 		Done:  func(*api.Applied) (string, string) { return "/providers", "Removed. Its people are kept." }})

@@ -17,8 +17,8 @@ type Document struct {
 	Brand     Brand          `yaml:"-" json:"brand,omitzero"` // in settings, brand is the installation's own
 }
 
-// Provider is one upstream identity provider. Its slug is tied for ever to one
-// internal id and one issuer, because people are known by (provider, subject).
+// Provider is one upstream identity provider. Once somebody is known by it, its slug
+// is tied for ever to one internal id and one issuer: people are known by (provider, subject).
 type Provider struct {
 	Slug     string `yaml:"slug" json:"slug,omitzero"` // [a-z0-9-]; part of the redirect URI /callback/{slug}
 	Kind     string `yaml:"kind" json:"kind,omitzero"` // a registered kind: oidc, google, okta, auth0

@@ -45,19 +45,19 @@ func administers(c *directory.Client) bool {
 }
 
 // guard refuses what no document says by itself: it depends on what there was before,
-// and on who asks. A rollback brings back what was guarded when it came.
+// and on who asks. A rollback brings back secrets that were guarded when they came; what
+// they are read from, and which networks are open, may be something else by now.
 func (p *proposal) guard() error {
-	faults := p.keepIssuers()
-	if p.Rollback != 0 {
-		return errors.Join(faults...)
-	}
-	was := before(p.base.Document)
+	faults, was, back := p.keepIssuers(), before(p.base.Document), p.Rollback != 0
 	for i := range p.document.Providers {
 		n := &p.document.Providers[i]
 		at := fmt.Sprintf("providers[%d].", i)
 		old := was.providers[n.Slug]
-		faults = append(faults, p.guardSource(at+"client_secret", directory.ProviderOwner(n.Slug), n.ClientSecretSource, was))
-		if p.kept(n.ClientSecretSource) && !(p.Shell && directory.Reads(n.ClientSecretSource)) && old != nil && connection(old) != connection(n) {
+		if !back {
+			faults = append(faults, p.guardSource(at+"client_secret", directory.ProviderOwner(n.Slug), n.ClientSecretSource, was))
+		}
+		reads := directory.Reads(n.ClientSecretSource)
+		if p.kept(n.ClientSecretSource) && !(p.Shell && reads) && (reads || !back) && old != nil && connection(old) != connection(n) {
 			faults = append(faults, &Refusal{at + "client_secret", ErrRetype})
 		}
 		faults = append(faults, p.guardNetwork(at, n.AllowPrivateNetwork, old != nil && old.AllowPrivateNetwork))
@@ -67,6 +67,9 @@ func (p *proposal) guard() error {
 		at := fmt.Sprintf("clients[%d].", i)
 		old := was.clients[n.ID]
 		for j, source := range n.SecretSources {
+			if back {
+				break
+			}
 			faults = append(faults, p.guardSource(fmt.Sprintf("%ssecrets[%d]", at, j), directory.ClientOwner(n.ID), source, was))
 		}
 		faults = append(faults, p.guardNetwork(at, n.AllowPrivateNetwork, old != nil && old.AllowPrivateNetwork))
@@ -92,8 +95,8 @@ func (p *proposal) keepIssuers() (faults []error) {
 			continue
 		}
 		p.issuers[n.Slug] = issuer
-		if bound, is := p.bound[n.Slug]; is && bound.Issuer != issuer {
-			faults = append(faults, &Refusal{fmt.Sprintf("providers[%d].issuer", i), fmt.Errorf("%w: %s belongs to %s for ever, use a new slug", ErrIssuerChanged, n.Slug, bound.Issuer)})
+		if bound, is := p.bound[n.Slug]; is && bound.Issuer != issuer && !bound.Free {
+			faults = append(faults, &Refusal{fmt.Sprintf("providers[%d].issuer", i), fmt.Errorf("%w: people are known by %s from %s, use a new slug", ErrIssuerChanged, n.Slug, bound.Issuer)})
 		}
 	}
 	return faults

@@ -109,7 +109,21 @@ func TestA08_PrivateNetworksAreOpenedFromTheShellOnly(t *testing.T) {
 			}
 			change.Shell = true
 			n.apply(t, change)
+			open := n.Current().Number
 			n.apply(t, n.edit(func(d *directory.Document) { d.Rules[0].Name += " always" })) // it may stay
+			shut := n.edit(func(d *directory.Document) {
+				d.Providers[0].AllowPrivateNetwork, d.Clients[0].AllowPrivateNetwork = false, false
+			})
+			n.apply(t, shut)
+			back := revision.Change{Base: n.Current().Number, Rollback: open, Actor: alice}
+			if _, _, err := n.Apply(t.Context(), back); !errors.Is(err, revision.ErrPrivate) {
+				t.Errorf("%s: opened again by a rollback: %v", why, err)
+			}
+			back.Shell = true
+			n.apply(t, back)
+			n.apply(t, n.edit(func(d *directory.Document) {
+				d.Providers[0].AllowPrivateNetwork, d.Clients[0].AllowPrivateNetwork = false, false
+			}))
 		}
 	})
 }

@@ -6,6 +6,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/handstamp/handstamp/broker/directory"
 	"github.com/handstamp/handstamp/broker/mapping"
@@ -100,8 +101,24 @@ func TestA14_OfChangesMadeFromOneRevisionOneWins(t *testing.T) {
 	})
 }
 
-func TestL09_ASlugKeepsItsIssuerForEver(t *testing.T) {
+func TestL09_ASlugKeepsItsIssuerOnceSomebodyIsKnownByIt(t *testing.T) {
 	each(t, func(t *testing.T, n *node) {
+		slip := n.apply(t, n.edit(func(d *directory.Document) {
+			d.Providers[0].Issuer, d.Providers[0].ClientSecret, d.Providers[0].ClientSecretSource = "https://sso.typo.example", "typed-again", ""
+		}))
+		if len(slip.Changes) == 0 {
+			t.Error("a slip of the pen cannot be mended")
+		}
+		p := n.Current().Document.Providers[0]
+		bound, err := n.DB.BoundProviders(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := n.DB.SignIn(t.Context(), storage.Actor{Kind: "person"}, storage.SignIn{StateHash: []byte("a state of one login"), StateExpires: n.clock.now().Add(time.Minute), ProviderID: bound[p.Slug].ID,
+			Issuer: p.Issuer, Subject: "alice", Claims: map[string]any{}, Create: true, NewSubject: "sub-of-alice",
+			Session: storage.NewSession{IDHash: []byte("a session of one login"), SID: "sid", AuthTime: n.clock.now(), Idle: time.Hour, ExpiresAt: n.clock.now().Add(time.Hour)}}); err != nil {
+			t.Fatal(err)
+		}
 		other := func(d *directory.Document) {
 			d.Providers[0].Issuer, d.Providers[0].ClientSecret, d.Providers[0].ClientSecretSource = "https://sso.evil.example", "typed-again", ""
 		}

@@ -79,6 +79,7 @@ func TestAChangedFileTakesEffectAndABrokenOneChangesNothing(t *testing.T) {
 	if !strings.Contains(shown(), "Renamed") {
 		t.Error("the new name is not shown")
 	}
+	somebodyAtWork(t, h)
 	for why, text := range map[string]string{
 		"an unknown key":              "isuer: x\n" + fmt.Sprintf(settings, db, "https://idp.example", "Web"),
 		"L09: another issuer, a slug": fmt.Sprintf(settings, db, "https://other.example", "Web"),
@@ -96,7 +97,19 @@ func TestAChangedFileTakesEffectAndABrokenOneChangesNothing(t *testing.T) {
 	}
 }
 
-func TestL09_ASlugIsTiedToItsIssuerForEver(t *testing.T) {
+// somebodyAtWork is known by the provider of the settings.
+func somebodyAtWork(t *testing.T, h *house) {
+	t.Helper()
+	bound, err := h.db.BoundProviders(t.Context())
+	if err == nil {
+		err = h.db.MakeKnown(t.Context(), storage.Actor{Kind: "admin"}, storage.SignIn{ProviderID: bound["work"].ID, Issuer: "https://idp.example", Subject: "alice", Claims: map[string]any{}, NewSubject: "sub-of-alice"})
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
+func TestL09_ASlugIsTiedToItsIssuerOnceSomebodyIsKnownByIt(t *testing.T) {
 	dir := t.TempDir()
 	path, db := filepath.Join(dir, "handstamp.yaml"), filepath.Join(dir, "book.db")
 	write(t, path, fmt.Sprintf(settings, db, "https://idp.example", "Web"))
@@ -104,6 +117,7 @@ func TestL09_ASlugIsTiedToItsIssuerForEver(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	somebodyAtWork(t, h)
 	if err := h.Close(); err != nil {
 		t.Fatal(err)
 	}
