@@ -79,6 +79,9 @@ func TestEveryWayInWhichALoginEndsHasALikelyFix(t *testing.T) {
 		}, "allowed_domains"},
 		{"anything else", func(l *storage.Login) { l.Rule, l.Cause = "", "x" }, "explain --reference"},
 		{"they cancelled at the provider", func(l *storage.Login) { l.Rule, l.Cause, l.Claims = "", "the upstream or the person said no", nil }, "ended at corp"},
+		{"a misspelled issuer", func(l *storage.Login) {
+			l.Outcome, l.Rule, l.Code, l.Cause = storage.LoginFailed, "", "server_error", "discovery refuses: HTTP status 404"
+		}, "/.well-known/openid-configuration"},
 		{"upstream is silent", func(l *storage.Login) { l.Outcome, l.Rule, l.Code = storage.LoginFailed, "", "temporarily_unavailable" }, "did not answer"},
 		{"upstream lies", func(l *storage.Login) {
 			l.Outcome, l.Rule, l.Code, l.Cause = storage.LoginFailed, "", "server_error", "the nonce is another"

@@ -3,6 +3,7 @@ package admin
 import (
 	"context"
 	"errors"
+	"fmt"
 	"net/http"
 	"net/url"
 	"slices"
@@ -178,6 +179,9 @@ func (s *Server) check(c *call, p directory.Provider) error {
 func reasonOf(err error) string {
 	var e *providers.Error
 	if errors.As(err, &e) {
+		if status := providers.Status(err); status > 0 {
+			return fmt.Sprintf("%s (HTTP status %d)", e.Reason, status)
+		}
 		return e.Reason
 	}
 	return "the provider could not be asked"

@@ -114,6 +114,15 @@ func (s *Server) fixFailed(l *storage.Login) *api.Fix {
 	if l.Code == oauth.TemporarilyUnavailable {
 		return &api.Fix{Says: slug + " did not answer. Nothing here has to change if it answers now.", Command: "handstamp check"}
 	}
+	if strings.Contains(l.Cause, "discovery refuses") {
+		says := slug + " has no discovery document where its issuer says: the issuer is likely misspelled, or lacks a part of its path."
+		if p, there := s.snapshot().Provider(l.Provider); there {
+			if issuer, err := issuerOf(p); err == nil {
+				says += " It was asked at " + strings.TrimSuffix(issuer, "/") + "/.well-known/openid-configuration (" + l.Cause + ")."
+			}
+		}
+		return &api.Fix{Says: says + " The console asks again: Providers, " + slug + "."}
+	}
 	return &api.Fix{Says: slug + " answered something that cannot be trusted: " + cmp.Or(l.Cause, "see the log") + ". Its settings here and there (client id, secret, redirect URI) are the likely reason.",
 		Command: "handstamp check"}
 }

@@ -68,6 +68,15 @@ func (e *statusError) Error() string {
 	return fmt.Sprintf("HTTP status %d, error %s", e.status, e.code)
 }
 
+// Status is the HTTP status with which an upstream refused, or 0.
+func Status(err error) int {
+	var s *statusError
+	if errors.As(err, &s) {
+		return s.status
+	}
+	return 0
+}
+
 // oauthCode keeps an error code when it looks like one (RFC 6749 §5.2), else
 // drops it: it goes into logs.
 func oauthCode(s string) string {

@@ -77,7 +77,11 @@ func (c *Console) overview(v *visit) error {
 			return err
 		}
 		if !slices.ContainsFunc(admins.Items, func(a api.Admin) bool { return a.Role == "owner" && !a.Disabled }) {
-			data.Warnings = append([]warning{{"No owner yet: only a link from the shell opens this console.", "/administrators", "Name an owner"}}, data.Warnings...)
+			said := "No owner yet: only a link from the shell opens this console."
+			if slices.ContainsFunc(admins.Items, func(a api.Admin) bool { return a.Role == "owner" }) {
+				said = "No owner can sign in: they, or their provider, are switched off. Only a link from the shell opens this console."
+			}
+			data.Warnings = append([]warning{{said, "/administrators", "Administrators"}}, data.Warnings...)
 		}
 	}
 	return v.show("overview", "Overview", data)

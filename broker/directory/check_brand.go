@@ -2,8 +2,8 @@ package directory
 
 import (
 	"regexp"
-	"strings"
-	"unicode"
+
+	"github.com/handstamp/handstamp/broker/oauth"
 )
 
 // Brand is what the pages show of the house itself. What is empty is as the settings
@@ -21,7 +21,7 @@ var colour = regexp.MustCompile(`^#[0-9a-fA-F]{6}$`)
 // CheckBrand tells what is wrong with a brand; paths begin at its own key.
 func CheckBrand(b Brand) (problems []Problem) {
 	at := report{problems: &problems}.at("brand")
-	if strings.ContainsFunc(b.Name, unicode.IsControl) || len(b.Name) > 80 {
+	if !oauth.CleanText(b.Name) || len(b.Name) > 80 { // also no letters that turn the line around
 		at.at("name").say("the name is one line of at most 80 bytes", "")
 	}
 	at.link("logo", b.Logo)

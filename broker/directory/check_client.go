@@ -132,7 +132,12 @@ func (c *compiler) clientURIs(cl *Client, at report) {
 // an origin, no fragment, https.
 func uriHint(uri string, check func(string) error) string {
 	scheme, rest, ok := strings.Cut(strings.TrimSpace(uri), "://")
-	if !ok {
+	if !ok { // a host without a scheme
+		for _, guess := range []string{"https://" + uri, "http://" + uri} {
+			if check(guess) == nil && (strings.HasPrefix(guess, "https:") == !strings.HasPrefix(uri, "localhost")) {
+				return "write " + guess
+			}
+		}
 		return ""
 	}
 	host, path, _ := strings.Cut(rest, "/")

@@ -14,7 +14,7 @@ func TestEveryProblemIsReportedAtOnceWithItsPlaceAndALikelyFix(t *testing.T) {
 	d := acme()
 	d.Providers[0].Kind = "gogle"
 	d.Providers[1].ClientSecret = ""
-	d.Clients[0].RedirectURIs = append(d.Clients[0].RedirectURIs, "https://APP.acme.example/cb")
+	d.Clients[0].RedirectURIs = append(d.Clients[0].RedirectURIs, "https://APP.acme.example/cb", "localhost:5903/callback", "app.acme.example/cb2")
 	d.Clients[1].Scopes = append(d.Clients[1].Scopes, "items:raed")
 	d.Resources[1].ID = "orders"
 	d.Rules[1].Providers[0] = "octa"
@@ -26,6 +26,8 @@ func TestEveryProblemIsReportedAtOnceWithItsPlaceAndALikelyFix(t *testing.T) {
 		"providers[0].kind|did you mean google?",
 		"providers[1].client_secret|for example client_secret: ${OKTA_CLIENT_SECRET}; without a secret say auth_method: none",
 		"clients[0].redirect_uris[1]|write https://app.acme.example/cb",
+		"clients[0].redirect_uris[2]|write http://localhost:5903/callback",
+		"clients[0].redirect_uris[3]|write https://app.acme.example/cb2",
 		"clients[1].scopes[2]|did you mean items:read?",
 		"resources[1].id|for example https://api.example.com",
 		"rules[1].providers[0]|did you mean okta?",
@@ -47,6 +49,10 @@ func TestEachFaultIsFoundAtItsPlace(t *testing.T) {
 		why, path string
 		break_    func(d *Document)
 	}{
+		{"a house whose name turns around", "brand.name", func(d *Document) { d.Brand.Name = "\u202egro.live" }},
+		{"a logo of no host", "brand.logo", func(d *Document) { d.Brand.Logo = "https://*/x.png" }},
+		{"a logo of a policy's word", "clients[0].logo", func(d *Document) { d.Clients[0].Logo = "https://'unsafe-inline'/x.png" }},
+		{"a rule whose name turns around", "rules[0].name", func(d *Document) { d.Rules[0].Name = "w2\u202e" }},
 		{"no slug", "providers[0].slug", func(d *Document) { d.Providers[0].Slug = "" }},
 		{"slug twice", "providers[2].slug", func(d *Document) { d.Providers[2].Slug, d.Clients[2].Providers = "google", nil }},
 		{"no kind", "providers[0].kind", func(d *Document) { d.Providers[0].Kind = "" }},

@@ -118,6 +118,11 @@ type Scope struct {
 	Description string `yaml:"description" json:"description,omitzero"`
 }
 
+// Empty tells whether nobody could sign in to anything by it.
+func (d *Document) Empty() bool {
+	return len(d.Providers)+len(d.Clients)+len(d.Resources)+len(d.Rules) == 0
+}
+
 // clone copies everything that Compile fills in or keeps, so that a snapshot shares
 // nothing with whoever made the document.
 func (d Document) clone() Document {

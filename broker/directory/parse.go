@@ -19,7 +19,7 @@ const (
 
 	maxParseDepth    = 16
 	maxParseItems    = 50_000 // of one list: five times the largest house that is measured
-	maxParseProblems = 100 // nobody reads more, and a hostile document must not cost more
+	maxParseProblems = 100    // nobody reads more, and a hostile document must not cost more
 )
 
 // ParseDocument reads a document in source form from JSON, strictly: an unknown,

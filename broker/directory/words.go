@@ -3,6 +3,7 @@ package directory
 import (
 	"fmt"
 	"net/url"
+	"regexp"
 	"slices"
 	"strings"
 
@@ -87,6 +88,9 @@ func (r report) text(key, value string) {
 	}
 }
 
+// hostLetters are those of a host that can stand in a Content-Security-Policy.
+var hostLetters = regexp.MustCompile(`^[A-Za-z0-9.:\[\]-]+$`)
+
 // link checks a URL that a page shows: https, or http on this machine.
 func (r report) link(key, value string) {
 	if value == "" {
@@ -94,7 +98,7 @@ func (r report) link(key, value string) {
 	}
 	u, err := url.Parse(value)
 	local := err == nil && u.Scheme == "http" && (u.Hostname() == "localhost" || u.Hostname() == "127.0.0.1" || u.Hostname() == "::1")
-	if err != nil || u.Host == "" || u.User != nil || u.Scheme != "https" && !local || len(value) > 2048 || !oauth.CleanText(value) {
+	if err != nil || u.Host == "" || !hostLetters.MatchString(u.Host) || u.User != nil || u.Scheme != "https" && !local || len(value) > 2048 || !oauth.CleanText(value) {
 		r.at(key).say(key+" is not an https URL", "write https://…")
 	}
 }

@@ -7,6 +7,8 @@ import (
 	"slices"
 	"strings"
 	"unicode"
+
+	"github.com/handstamp/handstamp/broker/oauth"
 )
 
 const (
@@ -163,7 +165,7 @@ func (c *compiler) name(name string, index int) {
 	switch first, taken := c.seen[name]; {
 	case name == "":
 		c.problem("name", "name: engineers may edit", "the rule has no name; the trace of a decision calls it by one")
-	case len(name) > maxName || strings.ContainsFunc(name, unicode.IsControl):
+	case len(name) > maxName || !oauth.CleanText(name): // also no marks that turn the reading direction
 		c.problem("name", "", "a name is one line of at most %d bytes", maxName)
 	case taken:
 		c.problem("name", "", "rule %d has this name too; a trace could not tell them apart", first+1)

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -96,6 +97,7 @@ func (v *visit) planOf(ctx context.Context, file *configs.DirectoryFile) (*api.P
 type applyOptions struct {
 	from         directoryFile
 	force, tests bool
+	empty        bool // also one that takes everything away
 }
 
 func applyCmd() *cobra.Command {
@@ -116,6 +118,7 @@ func applyCmd() *cobra.Command {
 	at.reasons(cmd)
 	o.from.flag(cmd)
 	cmd.Flags().BoolVar(&o.force, "force", false, "even if no owner could sign in afterwards")
+	cmd.Flags().BoolVar(&o.empty, "empty", false, "even if the file holds nothing, and everything is taken away")
 	cmd.Flags().BoolVar(&o.tests, "require-tests", false, "only if the tests beside it pass, and one of them expects each role and scope that somebody gains")
 	return cmd
 }
@@ -124,6 +127,9 @@ func (v *visit) apply(ctx context.Context, file *configs.DirectoryFile, o applyO
 	now, err := v.Directory(ctx)
 	if err != nil {
 		return err
+	}
+	if !o.empty && file.Document.Empty() && !now.Document.Empty() {
+		return fmt.Errorf("%s holds no provider, app, resource or rule, and would take away all that revision %d has: name the directory with -f, or say --empty if that is meant", cmp.Or(o.from.path, v.at.config), now.Revision)
 	}
 	if o.tests {
 		if err := v.covered(ctx, file); err != nil {

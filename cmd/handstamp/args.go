@@ -118,6 +118,9 @@ func oneArg(cmd *cobra.Command, args []string) error {
 	if len(args) == 1 {
 		return nil
 	}
+	if _, wanted, ok := strings.Cut(cmd.Use, " "); ok && len(args) == 0 {
+		return fmt.Errorf("%s is missing: %s", strings.Fields(wanted)[0], cmd.UseLine())
+	}
 	return fmt.Errorf("one word is wanted after %s, not %d: %s", cmd.CommandPath(), len(args), cmd.UseLine())
 }
 

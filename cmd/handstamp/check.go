@@ -196,6 +196,8 @@ func (v verdict) print(out io.Writer, offline bool) error {
 		p.line("%s is good, but not every client's keys can be had.", v.File)
 	case offline:
 		p.line("%s is good. The providers were not asked.", v.File)
+	case len(v.Upstreams) == 0:
+		p.line("%s is good. It names no provider, so none was asked: those of the database are asked in the console, Providers.", v.File)
 	default:
 		p.line("%s is good, and every provider answers.", v.File)
 	}

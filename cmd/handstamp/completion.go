@@ -97,7 +97,7 @@ func (d *desk) answering(ctx context.Context) (*api.Client, func() error, error)
 			return nil, nil, err
 		}
 	}
-	return d.reach(ctx, io.Discard)
+	return d.reach(ctx, io.Discard, false)
 }
 
 func (d *desk) names(cmd *cobra.Command, list func(context.Context, *api.Client) ([]string, error)) ([]string, cobra.ShellCompDirective) {

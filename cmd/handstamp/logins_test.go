@@ -47,7 +47,7 @@ rules:
 	if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	if out, err := verb(t, adminCmd(), "list", "-c", file); err != nil { // the first verb takes the file into the book
+	if out, err := verb(t, applyCmd(), "-c", file); err != nil {
 		t.Fatalf("%v %s", err, out)
 	}
 	db := opened(t, file)

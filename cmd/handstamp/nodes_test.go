@@ -148,8 +148,8 @@ func TestAHouseWithoutADirectoryBeginsEmptyAndIsFilledLater(t *testing.T) {
 		args []string
 		want string
 	}{
-		{[]string{"history"}, "There is no revision yet"},
 		{[]string{"plan", "-f", filepath.Join(dir, "directory.yaml")}, "client robot"},
+		{[]string{"history"}, "There is no revision yet"},
 		{[]string{"apply", "-f", filepath.Join(dir, "directory.yaml")}, "Revision 1 is active"},
 	} {
 		if text, code := say(t, append(row.args, "-c", path)...); code != 0 || !strings.Contains(text, row.want) {

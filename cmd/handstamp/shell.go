@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"log/slog"
 	"net"
 	"net/http"
@@ -87,7 +88,7 @@ type visit struct {
 // visit finds the house, runs a verb there, and leaves.
 func (d *desk) visit(cmd *cobra.Command, do func(context.Context, *visit) error) (err error) {
 	ctx, out := cmd.Context(), cmd.OutOrStdout()
-	client, leave, err := d.reach(ctx, cmd.ErrOrStderr())
+	client, leave, err := d.reach(ctx, cmd.ErrOrStderr(), cmd.Flags().Lookup("reason") != nil || cmd.Name() == "plan")
 	if err != nil {
 		return err
 	}
@@ -130,8 +131,9 @@ func lister(cmd *cobra.Command) string {
 	return "handstamp history"
 }
 
-// reach finds the way to the house.
-func (d *desk) reach(ctx context.Context, errOut io.Writer) (*api.Client, func() error, error) {
+// reach finds the way to the house. Only a verb that changes something makes a database
+// where there is none: who looks at an empty one may have the wrong settings.
+func (d *desk) reach(ctx context.Context, errOut io.Writer, makes bool) (*api.Client, func() error, error) {
 	nothing := func() error { return nil }
 	if d.url != "" {
 		hc, err := d.overNetwork(ctx)
@@ -151,7 +153,7 @@ func (d *desk) reach(ctx context.Context, errOut io.Writer) (*api.Client, func()
 	} else if d.socket != "" {
 		return nil, nil, fmt.Errorf("--socket %s: nobody answers there: %w", socket, err)
 	}
-	return d.inProcess(ctx, socket, errOut)
+	return d.inProcess(ctx, socket, errOut, makes)
 }
 
 // findSocket reads from the settings where a server would listen for the shell. Their
@@ -171,10 +173,15 @@ func (d *desk) findSocket() (string, error) {
 }
 
 // inProcess opens the house without a listener: its database, its directory, its API.
-func (d *desk) inProcess(ctx context.Context, socket string, errOut io.Writer) (*api.Client, func() error, error) {
+func (d *desk) inProcess(ctx context.Context, socket string, errOut io.Writer, makes bool) (*api.Client, func() error, error) {
 	cfg, err := configs.Load(d.config)
 	if err != nil {
 		return nil, nil, err
+	}
+	if path, sqlite := strings.CutPrefix(cfg.Storage.URL.Reveal(), "sqlite:"); sqlite && !makes {
+		if _, err := os.Stat(path); errors.Is(err, fs.ErrNotExist) {
+			return nil, nil, fmt.Errorf("there is no database at %s: is this the right settings file? handstamp serve makes one", path)
+		}
 	}
 	log := slog.New(slog.NewTextHandler(errOut, &slog.HandlerOptions{Level: slog.LevelError}))
 	rule := fileFillsEmpty
