@@ -150,3 +150,18 @@ func TestA04_NoPageShowsASecretAgain(t *testing.T) {
 		}
 	}
 }
+
+// A misspelled issuer is told while it is only a form, and what answers is not complained of.
+func TestAProviderIsAskedBeforeItIsApplied(t *testing.T) {
+	k := newKit(t)
+	b := k.signedIn("erin", "owner")
+	settings := func(issuer string) []string {
+		return []string{"slug", "another", "client_id", "x", "client_secret", "a-secret-of-theirs", "issuer", issuer}
+	}
+	typo := b.post("/new/provider/oidc", settings(k.google.Issuer()+"/typo")...)
+	typo.has(t, "What it would do", "It does not answer", "is its issuer really "+k.google.Issuer()+"/typo?")
+	good := b.post("/new/provider/oidc", settings(k.google.Issuer())...)
+	if good.has(t, "What it would do"); strings.Contains(good.body, "does not answer") {
+		t.Errorf("%s", shortened(good.body))
+	}
+}

@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"github.com/handstamp/handstamp/admin/api"
+	"github.com/handstamp/handstamp/broker/directory"
 )
 
 // A change of the directory goes three steps on one address: the form, what it would
@@ -144,7 +145,27 @@ func (v *visit) edit(ch change) error {
 		ch.Form.blameAll(plan.Problems)
 		return show(http.StatusUnprocessableEntity)
 	}
+	plan.Warnings = append(plan.Warnings, v.askAhead(edit, plan)...)
 	return v.showPlan(ch, plan, edit.Op == "delete")
+}
+
+// askAhead asks a provider that is new, or is to be reached elsewhere, before anything is
+// applied: whoever misspelled its issuer reads so while it is only a form.
+func (v *visit) askAhead(edit api.Edit, plan *api.Plan) []api.Fault {
+	moved := slices.ContainsFunc(plan.Changes, func(c directory.Change) bool {
+		return c.Kind == directory.KindProvider && (c.Op == directory.Added || slices.Contains([]string{"kind", "issuer", "authorization_server", "endpoint_hosts"}, c.Field))
+	})
+	if edit.Provider == nil || !moved {
+		return nil
+	}
+	result, err := v.api.CheckProvider(v.ctx(), edit.Provider.Slug, edit.Provider)
+	switch p := problemOf(err); {
+	case p != nil:
+		return []api.Fault{{Message: "It could not be asked whether it answers: " + p.Error()}}
+	case err == nil && result.State == "silent":
+		return []api.Fault{{Message: "It does not answer: " + result.Reason, Hint: "is its issuer really " + result.Issuer + "?"}}
+	}
+	return nil
 }
 
 // applyChange writes, and shows what stands in the way.
