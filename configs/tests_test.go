@@ -2,6 +2,7 @@ package configs
 
 import (
 	"fmt"
+	"os"
 	"path/filepath"
 	"reflect"
 	"slices"
@@ -85,5 +86,20 @@ func TestWhatIsWrongWithATestIsToldWithItsLine(t *testing.T) {
 		}) {
 			t.Errorf("%s: got %v", row.why, err)
 		}
+	}
+}
+
+// A test run begins nothing: a secret in a file that others can read is for serve to refuse.
+func TestATestRunAsksNotWhoCanReadTheFile(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "directory.yaml")
+	text := "providers:\n  - {slug: corp, kind: oidc, issuer: \"https://sso.corp.example\", client_id: x, client_secret: a-literal-secret-of-theirs}\n"
+	if err := os.WriteFile(path, []byte(text), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := LoadForTests(path); err != nil {
+		t.Error(err)
+	}
+	if _, err := LoadDirectory(path); err == nil || !strings.Contains(err.Error(), "others can read") {
+		t.Errorf("and plan or apply: %v", err)
 	}
 }

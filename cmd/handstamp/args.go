@@ -5,10 +5,12 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 
+	"github.com/handstamp/handstamp/broker/directory"
 	"github.com/handstamp/handstamp/broker/mapping"
 )
 
@@ -83,7 +85,7 @@ func flagFault(cmd *cobra.Command, err error) error {
 }
 
 // sorts says what a flag's value looks like.
-var sorts = map[string]string{"duration": "a length of time such as 90s, 24h or 168h", "int": "a number", "int64": "a number", "bool": "true or false"}
+var sorts = map[string]string{"duration": "a length of time such as 90s, 24h or 7d", "int": "a number", "int64": "a number", "bool": "true or false"}
 
 // near lists the flags that somebody may have meant.
 func near(cmd *cobra.Command, name string) (flags []string) {
@@ -156,3 +158,22 @@ func atLeastOne(limit int) error {
 	}
 	return fmt.Errorf("--limit %d shows nothing: it is a number from 1", limit)
 }
+
+// ago is a flag for a length of time, in the form that settings have: 90s, 24h, 7d.
+type ago time.Duration
+
+func (a *ago) Set(text string) error {
+	var d directory.Duration
+	err := d.UnmarshalText([]byte(text))
+	*a = ago(d)
+	return err
+}
+
+func (a *ago) String() string {
+	if *a == 0 {
+		return ""
+	}
+	return directory.Duration(*a).String()
+}
+
+func (a *ago) Type() string { return "duration" }

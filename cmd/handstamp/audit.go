@@ -26,7 +26,7 @@ func auditCmd() *cobra.Command {
 // auditFlags narrow the audit.
 type auditFlags struct {
 	api.AuditFilter
-	since time.Duration
+	since ago
 }
 
 func (f *auditFlags) add(cmd *cobra.Command) {
@@ -35,12 +35,12 @@ func (f *auditFlags) add(cmd *cobra.Command) {
 	flags.StringVar(&f.Action, "action", "", "only this, such as user_disabled")
 	flags.StringVar(&f.Target, "target", "", "only to this: whole, or a kind such as client:")
 	flags.StringVar(&f.User, "user", "", "only to the person with this sub")
-	flags.DurationVar(&f.since, "since", 0, "only of the last hours, such as 24h")
+	flags.Var(&f.since, "since", "only of so long ago, such as 24h or 7d")
 }
 
 func (f *auditFlags) filter() api.AuditFilter {
 	if f.since > 0 {
-		f.Since = time.Now().Add(-f.since)
+		f.Since = time.Now().Add(-time.Duration(f.since))
 	}
 	return f.AuditFilter
 }
@@ -112,7 +112,7 @@ func exportAuditCmd(at *desk) *cobra.Command {
 	var f auditFlags
 	cmd := &cobra.Command{Use: "export", Short: "Write the audit as JSON, one row a line", Args: noArgs,
 		Long:    "Write the audit to the standard output as JSON, one row a line, the newest first.",
-		Example: "  handstamp audit export --since 720h > audit.jsonl",
+		Example: "  handstamp audit export --since 30d > audit.jsonl",
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			return at.visit(cmd, func(ctx context.Context, v *visit) error {
 				rows, err := v.ExportAudit(ctx, f.filter())

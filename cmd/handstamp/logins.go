@@ -22,13 +22,13 @@ func loginsCmd() *cobra.Command {
 
 func listLoginsCmd(at *desk) *cobra.Command {
 	var f api.LoginFilter
-	var since time.Duration
+	var since ago
 	cmd := &cobra.Command{Use: "list", Short: "List recent logins, the newest first", Args: noArgs,
 		Example: "  handstamp logins list --outcome refused --since 2h\n  handstamp logins list --q alice@example.com",
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			return at.visit(cmd, func(ctx context.Context, v *visit) error {
 				if since > 0 {
-					f.Since = time.Now().Add(-since)
+					f.Since = time.Now().Add(-time.Duration(since))
 				}
 				return v.listLogins(ctx, f)
 			})
@@ -39,7 +39,7 @@ func listLoginsCmd(at *desk) *cobra.Command {
 	flags.StringVar(&f.Outcome, "outcome", "", "only signed_in, refused, failed, abandoned or test")
 	flags.StringVar(&f.User, "user", "", "only of the person with this sub")
 	flags.StringVar(&f.Q, "q", "", "part of the name or address, or the beginning of a reference")
-	flags.DurationVar(&since, "since", 0, "only of the last hours, such as 24h")
+	flags.Var(&since, "since", "only of so long ago, such as 24h or 7d")
 	flags.IntVar(&f.Limit, "limit", 50, "so many at most")
 	completes(cmd, "outcome", fixed("signed_in", "refused", "failed", "abandoned", "test"))
 	completes(cmd, "client", at.clientIDs)

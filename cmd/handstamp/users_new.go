@@ -192,7 +192,7 @@ func importUsersCmd(at *desk) *cobra.Command {
 		RunE: func(cmd *cobra.Command, args []string) error {
 			f, err := os.Open(args[0])
 			if err != nil {
-				return err
+				return fmt.Errorf("%s: the file of people cannot be read: %w", oneLine(args[0]), errors.Unwrap(err))
 			}
 			defer f.Close()
 			return at.visit(cmd, func(ctx context.Context, v *visit) error {
