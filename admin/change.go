@@ -12,6 +12,7 @@ import (
 	"github.com/handstamp/handstamp/broker/mapping"
 	"github.com/handstamp/handstamp/broker/policy"
 	"github.com/handstamp/handstamp/broker/revision"
+	"github.com/handstamp/handstamp/providers"
 )
 
 // Every change of the directory takes one way: a copy of the active document is edited,
@@ -190,9 +191,19 @@ func (s *Server) plan(c *call) error {
 		}
 	}
 	d.focus = ""
+	if literal(d.doc) && !c.who.has(directory.WriteDirectory) { // or the plan would tell whether a guess is right
+		return challenge(http.StatusForbidden, api.TooFewScopes, "insufficient_scope", "a secret is typed by whoever may apply it", directory.WriteDirectory)
+	}
 	change := revision.Change{Base: d.base, Document: d.doc, Actor: c.actor(), Source: c.who.source(), Shell: c.shell, CanOwn: c.who.has(directory.WriteOwners)}
 	plan, err := s.book.Plan(c.ctx(), change)
 	return c.tellPlan(d, plan, err)
+}
+
+// literal tells whether a document has a secret itself, in place of a source.
+func literal(d directory.Document) bool {
+	typed := func(s providers.Secret) bool { return s != "" }
+	return slices.ContainsFunc(d.Providers, func(p directory.Provider) bool { return typed(p.ClientSecret) }) ||
+		slices.ContainsFunc(d.Clients, func(c directory.Client) bool { return slices.ContainsFunc(c.Secrets, typed) })
 }
 
 // edit makes one change of a plan's.
