@@ -119,11 +119,12 @@ func (d *Document) eachSecret(visit func(path, owner string, source *string, val
 // that is not held is a Problem: nobody ever told that secret.
 func (d *Document) FoldSecrets(fingerprint func(owner, secret string) string, held func(owner, fingerprint string) bool) (values map[string]string, problems []Problem) {
 	values = map[string]string{}
+	told := map[[2]string]bool{} // by owner and fingerprint: nobody else's secret is held by it
 	d.eachSecret(func(path, owner string, source *string, value *providers.Secret) {
 		literal := *value
 		*value = ""
 		if sealed, is := SealedFingerprint(*source); is {
-			if _, told := values[sealed]; !told && !held(owner, sealed) {
+			if !told[[2]string{owner, sealed}] && !held(owner, sealed) {
 				problems = append(problems, Problem{path, "the secret is not held under this name", "give the secret itself, ${NAME} or file:PATH; a sealed one moves to nobody else"})
 			}
 		}
@@ -134,7 +135,7 @@ func (d *Document) FoldSecrets(fingerprint func(owner, secret string) string, he
 			literal = DigestSecret(literal)
 		}
 		print := fingerprint(owner, literal.Reveal())
-		values[print] = literal.Reveal()
+		values[print], told[[2]string{owner, print}] = literal.Reveal(), true
 		*source = sealedSource + print
 	})
 	return values, problems

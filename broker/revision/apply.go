@@ -75,8 +75,14 @@ func detail(changes []directory.Change) map[string]string {
 			key += " " + c.Field
 		}
 		value := c.Op
-		if c.Op == directory.Changed {
+		switch {
+		case c.Op == directory.Changed:
 			value = short(c.Old) + " → " + short(c.New)
+		case c.Field != "": // an entry of a list
+			value += " " + short(c.New+c.Old)
+		}
+		if before := out[short(key)]; before != "" {
+			value = before + "; " + value
 		}
 		out[short(key)] = value
 	}
@@ -175,7 +181,8 @@ func (b *Book) follow(ctx context.Context) (*Active, error) {
 	b.stand(func(s *State) { s.Newest = max(s.Newest, r.Number) })
 	var problems []directory.Problem
 	if next.Document, problems = directory.ParseDocument(r.Document); len(problems) > 0 {
-		return nil, b.cannot(r.Number, &Invalid{problems})
+		// What is wrong with it is no fault of whoever sends another one.
+		return nil, fmt.Errorf("%w: %v", storage.ErrUnavailable, b.cannot(r.Number, &Invalid{problems}))
 	}
 	held, err := b.DB.HeldSecrets(ctx)
 	if err != nil {

@@ -122,7 +122,7 @@ func (b *Book) compile(doc directory.Document, fresh map[string]string, held *st
 		if !sealed {
 			return b.Resolve(source)
 		}
-		if value, ok := fresh[fingerprint]; ok {
+		if value, ok := fresh[fingerprint]; ok && b.DB.Fingerprint(owner, value) == fingerprint {
 			return providers.Secret(value), nil
 		}
 		value, err := held.Secret(owner, fingerprint)

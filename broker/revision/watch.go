@@ -8,6 +8,7 @@ import (
 
 const (
 	watchEvery  = 250 * time.Millisecond // so that a change, however large the directory, is everywhere within a second (C10)
+	watchFollow = 15 * time.Second       // and taking over what it found none
 	watchRead   = time.Second            // one look at the book takes no longer
 	blindAfter  = 5 * time.Second        // without a look, the directory may have changed long ago
 	stuckRetry  = 5 * time.Second        // a revision that this node could not run is tried again: a file may have come
@@ -61,6 +62,8 @@ func (b *Book) Look(ctx context.Context) {
 	if b.stand(func(s *State) { s.Read, s.Blind = at, false }).Blind {
 		b.Logger.Info("the database answers again: tokens are given again")
 	}
+	ctx, stop := context.WithTimeout(ctx, watchFollow) // a database that falls silent now is seen at the next look
+	defer stop()
 	b.followKeys(ctx, generations[keysGeneration])
 	if a := b.Current(); a == nil || a.Number == generations[directoryGeneration] {
 		return
