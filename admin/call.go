@@ -30,6 +30,7 @@ type call struct {
 	who    *caller
 	shell  bool
 	asked  url.Values
+	leave  func() // ends the turn of a big request
 }
 
 func (c *call) ctx() context.Context { return c.gin.Request.Context() }
@@ -191,7 +192,10 @@ func (c *call) read() ([]byte, error) {
 	if err != nil {
 		return nil, badRequest("the body could not be read")
 	}
-	return b, nil
+	if c.route.big { // once it is here: nobody holds the turn by sending slowly
+		c.leave, err = c.server.turn(c.ctx())
+	}
+	return b, err
 }
 
 // json answers.

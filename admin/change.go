@@ -174,6 +174,9 @@ func (s *Server) plan(c *call) error {
 	if err != nil {
 		return err
 	}
+	if literal(in) && !c.who.has(directory.WriteDirectory) { // or the plan would tell whether a guess is right
+		return challenge(http.StatusForbidden, api.TooFewScopes, "insufficient_scope", "a secret is typed by whoever may apply it", directory.WriteDirectory)
+	}
 	d := draftOf(s.book.Current())
 	if in.Document != nil {
 		if len(in.Edits) > 0 {
@@ -191,19 +194,20 @@ func (s *Server) plan(c *call) error {
 		}
 	}
 	d.focus = ""
-	if literal(d.doc) && !c.who.has(directory.WriteDirectory) { // or the plan would tell whether a guess is right
-		return challenge(http.StatusForbidden, api.TooFewScopes, "insufficient_scope", "a secret is typed by whoever may apply it", directory.WriteDirectory)
-	}
 	change := revision.Change{Base: d.base, Document: d.doc, Actor: c.actor(), Source: c.who.source(), Shell: c.shell, CanOwn: c.who.has(directory.WriteOwners)}
 	plan, err := s.book.Plan(c.ctx(), change)
 	return c.tellPlan(d, plan, err)
 }
 
-// literal tells whether a document has a secret itself, in place of a source.
-func literal(d directory.Document) bool {
+// literal tells whether a secret itself was sent, in place of a source.
+func literal(in *api.PlanRequest) bool {
 	typed := func(s providers.Secret) bool { return s != "" }
-	return slices.ContainsFunc(d.Providers, func(p directory.Provider) bool { return typed(p.ClientSecret) }) ||
-		slices.ContainsFunc(d.Clients, func(c directory.Client) bool { return slices.ContainsFunc(c.Secrets, typed) })
+	provider := func(p directory.Provider) bool { return typed(p.ClientSecret) }
+	client := func(c directory.Client) bool { return slices.ContainsFunc(c.Secrets, typed) }
+	return in.Document != nil && (slices.ContainsFunc(in.Document.Providers, provider) || slices.ContainsFunc(in.Document.Clients, client)) ||
+		slices.ContainsFunc(in.Edits, func(e api.Edit) bool {
+			return e.Provider != nil && provider(*e.Provider) || e.Client != nil && client(*e.Client)
+		})
 }
 
 // edit makes one change of a plan's.

@@ -107,7 +107,11 @@ func (s *Server) unlink(c *call) error {
 	if err != nil {
 		return err
 	}
-	if err := s.db.Unlink(c.ctx(), c.actor(), u.ID, s.providerID(c.path("provider")), subject, c.flag("force")); err != nil {
+	provider := s.providerID(c.path("provider"))
+	if err := s.leavesAnOwner(c, provider, subject); err != nil {
+		return err
+	}
+	if err := s.db.Unlink(c.ctx(), c.actor(), u.ID, provider, subject, c.flag("force")); err != nil {
 		return err
 	}
 	return c.empty()

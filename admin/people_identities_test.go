@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/handstamp/handstamp/admin/api"
+	"github.com/handstamp/handstamp/broker/directory"
 	"github.com/handstamp/handstamp/storage"
 )
 
@@ -75,4 +76,25 @@ func TestL10_TheLastOwnersIdentityDoesNotGoToADisabledPerson(t *testing.T) {
 		t.Errorf("%s", a.body)
 	}
 	must(t, k.shell("PUT", path+"?force=true", `{"from":"`+boss.User.Subject+`"}`), http.StatusOK)
+}
+
+// An owner whose provider is switched off is none who could come in.
+func TestA15_TheLastOwnerWhoCanComeInIsNotUnlinked(t *testing.T) {
+	k := newKit(t, func(d *directory.Document) {
+		for i := range d.Providers {
+			d.Providers[i].Disabled = d.Providers[i].Slug == "google"
+		}
+	})
+	owner := k.admin(storage.RoleOwner)
+	boss := k.signIn("corp", "the-owner", nil)
+	other := k.signIn("google", "other owner", nil)
+	if err := k.db.SetAdmin(t.Context(), storage.Actor{Kind: "admin", ID: "shell"}, other.ProviderID, "other owner", storage.RoleOwner, true); err != nil {
+		t.Fatal(err)
+	}
+	k.signIn("corp", "somebody", nil)
+	must(t, k.shell("PUT", "/users/"+boss.User.Subject+"/identities/corp/"+api.Key("a second way in"), `{}`), http.StatusOK)
+	path := "/users/" + boss.User.Subject + "/identities/corp/" + api.Key("the-owner")
+	if a := must(t, k.do("DELETE", path, owner, ""), http.StatusConflict); a.problem(t).Kind() != api.LastOwner {
+		t.Errorf("%s", a.body)
+	}
 }

@@ -63,29 +63,15 @@ func (s *Server) endSessions(c *call) error {
 	if err != nil {
 		return err
 	}
-	n, err := s.db.EndSessionsOf(c.ctx(), c.actor(), u.ID)
+	end := s.db.EndSessionsOf
+	if c.flag("offline") {
+		end = s.db.EndEverythingOf
+	}
+	n, err := end(c.ctx(), c.actor(), u.ID)
 	if err != nil {
 		return err
-	}
-	if c.flag("offline") {
-		if err := s.endOffline(c, u); err != nil {
-			return err
-		}
 	}
 	return c.json(http.StatusOK, api.Ended{Sessions: n})
-}
-
-func (s *Server) endOffline(c *call, u *storage.User) error {
-	held, err := s.db.AccessOf(c.ctx(), u.ID)
-	if err != nil {
-		return err
-	}
-	for _, a := range held {
-		if err := s.db.EndAccess(c.ctx(), c.actor(), u.ID, a.ClientID); err != nil && !errors.Is(err, storage.ErrNotFound) {
-			return err
-		}
-	}
-	return nil
 }
 
 // listAccess tells what a person may do at each client and for which reasons: what a

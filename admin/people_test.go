@@ -187,6 +187,9 @@ func TestEverywhereIsSignedOutAndAppsOnlyWhenTheyAreMeant(t *testing.T) {
 	if g, err := k.db.Grant(t.Context(), grantID); err == nil {
 		t.Errorf("the app goes on: %+v", g)
 	}
+	if last := k.lastAudit(); last.Action != storage.AuditSignOut || last.Detail["sessions"] != "2" || last.Detail["grants"] == "" || last.Detail["reason"] != "phone stolen" {
+		t.Errorf("audited as %+v", last)
+	}
 	_ = second
 }
 

@@ -122,13 +122,15 @@ func (s *Server) answer(c *call) error {
 	if err := c.checkQuery(); err != nil {
 		return err
 	}
-	if c.route.big {
-		leave, err := s.turn(c.ctx())
-		if err != nil {
-			return err
-		}
-		defer leave()
+	// What this node would change is not what the book has: "read it again" would not help.
+	if state := s.book.State(); c.route.changes && state.Cause != "" && state.Newest > s.book.Current().Number {
+		return problem(http.StatusServiceUnavailable, api.Unavailable, fmt.Sprintf("this node cannot run revision %d, so nothing can be changed by it: %s", state.Newest, state.Cause))
 	}
+	defer func() {
+		if c.leave != nil {
+			c.leave()
+		}
+	}()
 	return c.route.does(s, c)
 }
 

@@ -93,12 +93,30 @@ func (d *DB) EndOtherSessions(ctx context.Context, a Actor, userID, keep string)
 	})
 }
 
+// EndEverythingOf signs a user out everywhere, and takes from apps also what survives a
+// sign-out, codes on their way included, in one transaction. It tells of how many sessions.
+func (d *DB) EndEverythingOf(ctx context.Context, a Actor, userID string) (sessions int, err error) {
+	defer d.wake()
+	return write(ctx, d, "end everything", func(ctx context.Context, q runner) (n int, err error) {
+		var grants int
+		err = q.QueryRowContext(ctx, `SELECT (SELECT COUNT(*) FROM sessions WHERE user_id = $1 AND ended_at = 0 AND expires_at > $2),
+			(SELECT COUNT(*) FROM grants WHERE user_id = $1 AND revoked_at = 0)`, userID, d.now()).Scan(&n, &grants)
+		if err != nil || n+grants == 0 {
+			return 0, found("count sessions", err)
+		}
+		if err := d.withdrawAll(ctx, q, userID, "signed out of everything"); err != nil {
+			return 0, err
+		}
+		return n, d.audit(ctx, q, a, AuditSignOut, "user:"+userID, map[string]string{"sessions": strconv.Itoa(n), "grants": strconv.Itoa(grants)})
+	})
+}
+
 // EndAccess withdraws every grant and refresh token that a user gave a client, in one
 // transaction. ErrNotFound when there is none. What the user agreed to stays.
 func (d *DB) EndAccess(ctx context.Context, a Actor, userID, clientID string) error {
 	_, err := write(ctx, d, "end access", func(ctx context.Context, q runner) (none struct{}, err error) {
 		now := d.now()
-		n, err := exec(ctx, q, `UPDATE grants SET revoked_at = $1, revoked_reason = 'ended by the person'
+		n, err := exec(ctx, q, `UPDATE grants SET revoked_at = $1, revoked_reason = 'access ended'
 			WHERE user_id = $2 AND client_id = $3 AND revoked_at = 0`, now, userID, clientID)
 		if err != nil {
 			return none, fmt.Errorf("revoke grants: %w", err)

@@ -148,7 +148,7 @@ func (d *DB) Logins(ctx context.Context, f LoginFilter) (page []Login, next stri
 		page = append(page, l)
 		return err
 	}, query+` WHERE l.at >= $4 AND ($5 = '' OR l.client_id = $5) AND ($6 = '' OR l.provider = $6) AND ($7 = '' OR l.outcome = $7)
-		AND ($8 = '' OR lower(l.person) LIKE $8 ESCAPE '\' OR l.reference = $9 OR l.subject = $9 OR l.user_subject = $9)
+		AND ($8 = '' OR lower(l.person) LIKE lower($8) ESCAPE '\' OR l.reference = $9 OR l.subject = $9 OR l.user_subject = $9)
 		ORDER BY l.at DESC, l.reference DESC LIMIT $10`, append(args, micros(f.Since), f.Client, f.Provider, f.Outcome, containing(f.Q), f.Q, limit)...)
 	if err != nil {
 		return nil, "", found("list logins", err)

@@ -28,7 +28,7 @@ func (d *DB) UsersPage(ctx context.Context, f UserFilter) (page []User, next str
 		page = append(page, u)
 		return err
 	}, `SELECT `+userColumns+` FROM (SELECT * FROM users WHERE created_at <= $1 AND (created_at < $1 OR id < $2) ORDER BY created_at DESC, id DESC LIMIT $3) AS u
-		WHERE ($4 = '' OR lower(u.name) LIKE $4 ESCAPE '\' OR lower(u.email) LIKE $4 ESCAPE '\' OR u.subject = $5)
+		WHERE ($4 = '' OR lower(u.name) LIKE lower($4) ESCAPE '\' OR lower(u.email) LIKE lower($4) ESCAPE '\' OR u.subject = $5)
 		AND ($6 = 'any' OR u.disabled = ($6 = 'disabled')) ORDER BY u.created_at DESC, u.id DESC LIMIT $7`,
 		from.at, from.id, window, containing(f.Q), f.Q, state, limit)
 	if err != nil {

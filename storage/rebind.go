@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 )
 
 // NewHolder says that an identity is to be a user's, by an administrator's hand.
@@ -25,12 +26,19 @@ func (d *DB) GiveIdentity(ctx context.Context, a Actor, h NewHolder) error {
 	defer d.wake()
 	_, err := write(ctx, d, "give identity", func(ctx context.Context, q runner) (none struct{}, err error) {
 		// Both rows are locked as by a sign-in, in one order: two moves cannot wait for each other.
-		n, err := exec(ctx, q, `UPDATE users SET disabled = disabled WHERE id IN (SELECT id FROM users WHERE id = $1 OR id = $2 ORDER BY id)`, h.UserID, h.From)
-		if err != nil {
-			return none, err
+		locked := []string{h.UserID}
+		if h.From != "" && h.From != h.UserID {
+			locked = append(locked, h.From)
 		}
-		if want := int64(1); n < want || h.From != "" && h.From != h.UserID && n < want+1 {
-			return none, ErrNotFound
+		slices.Sort(locked)
+		for _, id := range locked {
+			n, err := exec(ctx, q, `UPDATE users SET disabled = disabled WHERE id = $1`, id)
+			if err != nil {
+				return none, err
+			}
+			if n == 0 {
+				return none, ErrNotFound
+			}
 		}
 		var holder string
 		err = found("find identity", q.QueryRowContext(ctx, `SELECT user_id FROM identities WHERE provider_id = $1 AND subject = $2`, h.ProviderID, h.Subject).Scan(&holder))

@@ -40,8 +40,8 @@ func (c *Client) EraseUser(ctx context.Context, sub, reason string, force bool) 
 }
 
 // ExportUser returns everything that is kept about a person.
-func (c *Client) ExportUser(ctx context.Context, sub string) (*UserExport, error) {
-	return get[UserExport](ctx, c, person(sub, "/export"), nil)
+func (c *Client) ExportUser(ctx context.Context, sub, reason string) (*UserExport, error) {
+	return get[UserExport](ctx, c, person(sub, "/export"), values("reason", reason))
 }
 
 // Sessions lists where a person is signed in.

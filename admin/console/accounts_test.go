@@ -70,3 +70,17 @@ func TestL10_AnOwnerAddsAWayToSignInAndLosesNothingTyped(t *testing.T) {
 		t.Error("an editor is shown a button that is not theirs")
 	}
 }
+
+// A number that the form shows is the number that is saved.
+func TestAnotherSettingOfALocalProviderLeavesItsNumbers(t *testing.T) {
+	k := newKit(t, func(d *directory.Document) {
+		d.Providers = append(d.Providers, directory.Provider{Slug: "house", Kind: "local", MinPassword: 16})
+	})
+	b := k.signedIn("erin", "owner")
+	b.page("/providers/house/edit").has(t, `name="min_password"`, `value="16"`)
+	b.post("/providers/house/edit", "title", "The house", "min_password", "16", "_do", "apply", "_etag", api.ETag(1))
+	p, err := k.shell().Provider(t.Context(), "house")
+	if err != nil || p.MinPassword != 16 || p.Title != "The house" {
+		t.Errorf("%+v %v", p, err)
+	}
+}

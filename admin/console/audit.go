@@ -6,8 +6,10 @@ import (
 	"net/http"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/handstamp/handstamp/admin/api"
+	"github.com/handstamp/handstamp/broker/door"
 )
 
 func (c *Console) auditRoutes() []route {
@@ -68,6 +70,7 @@ func (c *Console) audit(v *visit) error {
 
 // exportAudit hands the filtered rows over as JSON lines, without holding them all.
 func (c *Console) exportAudit(v *visit) error {
+	door.Patient(v.w, 15*time.Minute)
 	f := v.readFilters()
 	since, until := f.span()
 	lines, err := v.api.ExportAudit(v.ctx(), api.AuditFilter{Actor: f.Actor, Action: f.Action, Target: f.Target, Since: since, Until: until})

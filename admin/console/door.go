@@ -37,7 +37,10 @@ func (c *Console) enter(w http.ResponseWriter, r *http.Request) {
 	r = r.WithContext(ctx)
 	v.r = r
 	defer func() {
-		if p := recover(); p != nil {
+		p := recover()
+		if p == http.ErrAbortHandler { // half an answer must not look like a whole one
+			defer panic(p)
+		} else if p != nil {
 			c.Logger.Error("console panic", "reference", v.reference, "path", door.Cut(r.URL.Path), "panic", door.KindOfPanic(p), "stack", string(debug.Stack()))
 			if rec.Status == 0 {
 				v.fail(errors.New("panic"))

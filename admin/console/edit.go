@@ -1,6 +1,7 @@
 package console
 
 import (
+	"bytes"
 	"encoding/json"
 	"net/http"
 	"slices"
@@ -66,7 +67,9 @@ func thingsOf(settings any) (things, error) {
 	b, err := json.Marshal(settings)
 	t := things{}
 	if err == nil {
-		err = json.Unmarshal(b, &t)
+		read := json.NewDecoder(bytes.NewReader(b))
+		read.UseNumber() // text shows it as it is
+		err = read.Decode(&t)
 	}
 	return t, err
 }

@@ -3,6 +3,7 @@ package console
 import (
 	"context"
 	"errors"
+	"net/http"
 	"net/url"
 	"sync"
 	"time"
@@ -56,7 +57,7 @@ func (c *Console) renew(v *visit) error {
 		return v.r.Context().Err()
 	}
 	if r.err != nil {
-		if e, ok := errors.AsType[*oauthError](r.err); ok && e.status < 500 {
+		if e, ok := errors.AsType[*oauthError](r.err); ok && refused(e) {
 			v.cause = r.err
 			return errSignedOut
 		}
@@ -93,6 +94,16 @@ func (r *renewals) join(token string, spend func() (*tokens, error)) *renewal {
 	go func() { // it goes on when the one who asked goes away: a token half spent is lost
 		defer close(row.done)
 		row.got, row.err = spend()
+		if e, ok := errors.AsType[*oauthError](row.err); row.err != nil && !(ok && refused(e)) { // the next one may try again
+			r.mu.Lock()
+			delete(r.rows, token)
+			r.mu.Unlock()
+		}
 	}()
 	return row
+}
+
+// refused tells an answer that will not be another one (RFC 6749 §5.2).
+func refused(e *oauthError) bool {
+	return e.status == http.StatusBadRequest || e.status == http.StatusUnauthorized
 }

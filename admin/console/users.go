@@ -254,8 +254,8 @@ func (c *Console) exportUser(v *visit) error {
 	if err != nil {
 		return err
 	}
-	return v.confirm(ask{Title: "Export everything about " + nameOf(u) + "?", Sentence: "A JSON file with all that is kept about them. The audit says that you took it.", Form: &Form{Submit: "Download", Cancel: path}}, func(string) error {
-		export, err := v.api.ExportUser(v.ctx(), u.Sub)
+	return v.confirm(ask{Title: "Export everything about " + nameOf(u) + "?", Sentence: "A JSON file with all that is kept about them. The audit says that you took it.", Form: &Form{Submit: "Download", Cancel: path}}, func(reason string) error {
+		export, err := v.api.ExportUser(v.ctx(), u.Sub, reason)
 		if err != nil {
 			return err
 		}

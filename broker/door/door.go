@@ -15,6 +15,7 @@ import (
 	"path"
 	"runtime"
 	"strings"
+	"time"
 )
 
 // Canonical tells whether a proxy in front and we read the same address: a guard of
@@ -83,4 +84,10 @@ func KindOfPanic(p any) string {
 		return err.Error()
 	}
 	return fmt.Sprintf("a %T", p)
+}
+
+// Patient gives the reader of a long answer more time than the server gives to all.
+func Patient(w http.ResponseWriter, most time.Duration) {
+	// A writer of this process, which has no deadline, says that it cannot.
+	_ = http.NewResponseController(w).SetWriteDeadline(time.Now().Add(most))
 }

@@ -77,7 +77,7 @@ func planCmd() *cobra.Command {
 				if err != nil || !v.json {
 					return v.plan(plan, err)
 				}
-				if err := v.answer(plan, nil); err != nil || len(plan.Problems) == 0 {
+				if err := v.answer(plan, nil); err != nil || len(plan.Problems) == 0 && !plan.LocksOut {
 					return err
 				}
 				return exitCode(1)
@@ -215,8 +215,8 @@ func (v *visit) changes(list []directory.Change) error {
 		switch {
 		case c.Op == directory.Changed:
 			text += "  " + orNothing(c.Old) + " → " + orNothing(c.New)
-		case c.Op == directory.Moved && c.New != "":
-			text += "  " + c.New
+		case c.New+c.Old != "": // of the other ones only one is there
+			text += "  " + c.New + c.Old
 		}
 		v.line(p, m.color, m.sign, text)
 	}

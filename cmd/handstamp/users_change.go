@@ -59,7 +59,7 @@ func exportUserCmd(at *desk) *cobra.Command {
 				if err != nil {
 					return err
 				}
-				all, err := v.ExportUser(ctx, u.Sub)
+				all, err := v.ExportUser(ctx, u.Sub, v.at.reason)
 				if err != nil {
 					return err
 				}
@@ -67,6 +67,7 @@ func exportUserCmd(at *desk) *cobra.Command {
 			})
 		}}
 	o.add(cmd, at)
+	at.reasons(cmd)
 	return cmd
 }
 
