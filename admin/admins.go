@@ -77,7 +77,7 @@ func (s *Server) setAdmin(c *call) error {
 	}
 	i := slices.IndexFunc(all, func(a storage.Admin) bool { return a.ProviderID == provider.InternalID && a.Subject == subject })
 	if i < 0 {
-		return conflict("somebody else took the role away at the same moment")
+		return notNow("somebody else took the role away at the same moment")
 	}
 	return c.json(http.StatusOK, s.tellAdmin(&all[i]))
 }

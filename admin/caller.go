@@ -59,7 +59,7 @@ func (c *caller) source() string {
 }
 
 // fresh tells whether the caller may make sensitive changes without signing in again. A
-// machine cannot, the shell need not, and a link was taken a few minutes ago.
+// machine cannot, the shell need not, and the session of a link is as short as it is.
 func (c *caller) fresh(now time.Time) bool {
 	return c.kind != api.KindPerson || !c.authTime.IsZero() && now.Sub(c.authTime) <= freshFor
 }

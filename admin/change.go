@@ -57,7 +57,7 @@ func draftOf(now *revision.Active) *draft {
 func (c *call) matches(active int64) error {
 	values := c.gin.Request.Header["If-Match"]
 	if len(values) == 0 {
-		if c.flag("plan") || c.route.method == http.MethodGet || c.route.path == "/plans" {
+		if c.flag("plan") {
 			return nil
 		}
 		return problem(http.StatusPreconditionRequired, api.NoIfMatch, "send the ETag of what you read, so that nobody's change is lost")
@@ -255,7 +255,7 @@ func set[T any](list []T, noun, id string, v *T, name func(*T) string) ([]T, err
 		return slices.Delete(list, at, at+1), nil
 	}
 	if other := find(name(v)); other >= 0 && other != at {
-		return nil, conflict("there is a %s %.100q already", noun, name(v))
+		return nil, exists("there is a %s %.100q already", noun, name(v))
 	}
 	if id == "" {
 		return append(list, *v), nil

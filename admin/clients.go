@@ -91,7 +91,7 @@ func (s *Server) drawSecret(c *call) error {
 		case cl.Public:
 			return invalid("a public client has no secrets: whoever has the app has them")
 		case len(cl.SecretSources) >= 2:
-			return conflict("two secrets are live: end the older one first")
+			return notNow("two secrets are live: end the older one first")
 		}
 		s.draw(d, cl)
 		return nil

@@ -36,7 +36,7 @@ func (s *Server) makeLink(c *call) error {
 		return err
 	}
 	if s.options.URL == s.issuer { // see Options.URL
-		return conflict("there is no console that the link could lead to: set admin.listen, restart, and make the link again")
+		return notNow("there is no console that the link could lead to: set admin.listen, restart, and make the link again")
 	}
 	token, expires := oauth.NewSecret(), s.now().Add(linkLife).Truncate(time.Second)
 	id, err := s.db.NewAdminLink(c.ctx(), c.actor(), oauth.Hash(linkDomain, token), expires)
@@ -104,7 +104,7 @@ func (s *Server) endLinks(c *call) error {
 // endLink ends the session that calls.
 func (s *Server) endLink(c *call) error {
 	if c.who.kind != api.KindLink {
-		return conflict("this session did not come of a link")
+		return notNow("this session did not come of a link")
 	}
 	if err := s.db.EndAdminLink(c.ctx(), c.actor(), c.who.linkID); err != nil {
 		return err

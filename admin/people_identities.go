@@ -76,7 +76,7 @@ func (s *Server) link(c *call) error {
 	}
 	i := slices.IndexFunc(all, func(i api.Identity) bool { return i.Provider == provider.Slug && i.Subject == subject })
 	if i < 0 {
-		return conflict("somebody else took it away at the same moment")
+		return notNow("somebody else took it away at the same moment")
 	}
 	return c.json(http.StatusOK, all[i])
 }

@@ -110,7 +110,7 @@ func (s *Server) makeUser(c *call) error {
 	}
 	err = s.db.MakeAccounts(c.ctx(), c.actor(), l.Slug, account)
 	if errors.Is(err, storage.ErrConflict) {
-		return conflict("the login name %s is taken", account.Login)
+		return exists("the login name %s is taken", account.Login)
 	}
 	if err != nil {
 		return err
@@ -167,7 +167,7 @@ func (s *Server) inviteUser(c *call) error {
 		return err
 	}
 	if u.Disabled {
-		return conflict("this person is disabled: enable them first")
+		return notNow("this person is disabled: enable them first")
 	}
 	link, err := s.inviteTo(c, a.Provider, a.Subject)
 	if err != nil {
@@ -254,7 +254,7 @@ func (s *Server) account(c *call) (*storage.User, *storage.Account, error) {
 	}
 	a, err := s.db.AccountOf(c.ctx(), u.ID)
 	if errors.Is(err, storage.ErrNotFound) {
-		return nil, nil, conflict("this person has no password here: they sign in at another provider")
+		return nil, nil, notNow("this person has no password here: they sign in at another provider")
 	}
 	return u, a, err
 }
@@ -296,7 +296,7 @@ func (s *Server) importUsers(c *call) error {
 	}
 	err = s.db.MakeAccounts(c.ctx(), c.actor(), l.Slug, accounts...)
 	if errors.Is(err, storage.ErrConflict) {
-		return conflict("nothing was imported: %s", err)
+		return exists("nothing was imported: %s", err)
 	}
 	if err != nil {
 		return err

@@ -51,7 +51,7 @@ var titles = map[string]string{
 	api.IdentityTaken:    "It is somebody else's way to sign in",
 	api.LastIdentity:     "There would be no way to sign in left",
 	api.IssuerChanged:    "The slug is tied to another issuer",
-	api.InUse:            "Something else depends on it",
+	api.NotNow:           "It cannot be done as things are",
 	api.LinkSpent:        "The link is spent",
 	api.Conflict:         "Somebody else changed it meanwhile",
 	api.TooLarge:         "The request is too large",
@@ -76,8 +76,13 @@ func invalid(format string, args ...any) error {
 }
 
 // conflict refuses what does not go together with what is there.
-func conflict(format string, args ...any) error {
+func exists(format string, args ...any) error {
 	return problem(http.StatusConflict, api.Exists, fmt.Sprintf(format, args...))
+}
+
+// notNow refuses what could be done if something else were so.
+func notNow(format string, args ...any) error {
+	return problem(http.StatusConflict, api.NotNow, fmt.Sprintf(format, args...))
 }
 
 func notFound(format string, args ...any) error {

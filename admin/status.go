@@ -102,7 +102,7 @@ func (s *Server) restored(c *call) error {
 		return err
 	}
 	if s.options.Restored == nil {
-		return conflict("this server cannot change its keys")
+		return notNow("this server cannot change its keys")
 	}
 	newest, err := s.db.Audit(c.ctx(), 1)
 	if err != nil {

@@ -48,7 +48,7 @@ const (
 	LastIdentity     = "last_identity"         // 409
 	IdentityTaken    = "identity_taken"        // 409: it is somebody else's way in
 	IssuerChanged    = "issuer_changed"        // 409: the slug is tied to another issuer
-	InUse            = "in_use"                // 409: something else names it
+	NotNow           = "not_now"               // 409: something else has to be done first
 	LinkSpent        = "link_spent"            // 410: an admin link that was used, or is too old
 	Conflict         = "conflict"              // 412: somebody else changed it meanwhile
 	TooLarge         = "too_large"             // 413

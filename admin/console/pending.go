@@ -37,7 +37,7 @@ func newPending(now func() time.Time) *pending {
 	return &pending{now: now, rows: map[string]waiting{}}
 }
 
-// keep stores a form; "" when it is too much.
+// keep stores a form, and names it.
 func (p *pending) keep(owner, path string, form url.Values) (id string) {
 	w := waiting{owner: owner, path: path, form: url.Values{}, stored: p.now()}
 	for name, values := range form {

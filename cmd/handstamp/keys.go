@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"sync"
 	"time"
 
 	"github.com/handstamp/handstamp/configs"
@@ -109,8 +110,16 @@ func (h *house) rotate(ctx context.Context, a storage.Actor, alg string, atOnce 
 	if err != nil {
 		return err
 	}
-	_, err = h.openRing(ctx)
-	return err
+	h.reopenRing(ctx)
+	return nil
+}
+
+// reopenRing takes over keys that were just saved. They are, whatever becomes of this:
+// the next look at the book tries again.
+func (h *house) reopenRing(ctx context.Context) {
+	if _, err := h.openRing(ctx); err != nil {
+		h.log.Error("the new signing keys are saved, and could not be read yet", "cause", err)
+	}
 }
 
 // restored ends everything that a backup held, the signing keys included.
@@ -126,8 +135,8 @@ func (h *house) restored(ctx context.Context, a storage.Actor) (ended *storage.E
 	if err != nil {
 		return nil, err
 	}
-	_, err = h.openRing(ctx)
-	return ended, err
+	h.reopenRing(ctx)
+	return ended, nil
 }
 
 // renew decides which keys come, and saves them: again and again while another node
@@ -161,22 +170,17 @@ func retentionOf(cfg *configs.Config) storage.Retention {
 }
 
 // housekeeping runs until ctx ends: keys move on, expired rows go, and the audit's chain
-// goes on.
+// goes on, whatever else takes long.
 func (h *house) housekeeping(ctx context.Context) {
-	tick, link := time.NewTicker(time.Minute), time.NewTicker(time.Second)
+	var both sync.WaitGroup
+	both.Go(func() { h.chainAudit(ctx) })
+	defer both.Wait()
+	tick := time.NewTicker(time.Minute)
 	defer tick.Stop()
-	defer link.Stop()
-	stuck := false // the chain is, and that was told
 	for {
 		select {
 		case <-ctx.Done():
 			return
-		case <-link.C:
-			_, err := h.db.ChainAudit(ctx)
-			if err != nil && !stuck && ctx.Err() == nil {
-				h.log.Error("the audit's chain could not go on", "cause", err)
-			}
-			stuck = err != nil
 		case <-tick.C:
 			if _, err := h.openRing(ctx); err != nil && ctx.Err() == nil {
 				h.log.Error("signing keys could not be looked after", "cause", err)
@@ -186,6 +190,25 @@ func (h *house) housekeeping(ctx context.Context) {
 			} else if n > 0 {
 				h.log.Debug("expired rows removed", "rows", n)
 			}
+		}
+	}
+}
+
+// chainAudit links what was audited, each second.
+func (h *house) chainAudit(ctx context.Context) {
+	tick := time.NewTicker(time.Second)
+	defer tick.Stop()
+	stuck := false // the chain is, and that was told
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-tick.C:
+			_, err := h.db.ChainAudit(ctx)
+			if err != nil && !stuck && ctx.Err() == nil {
+				h.log.Error("the audit's chain could not go on", "cause", err)
+			}
+			stuck = err != nil
 		}
 	}
 }
