@@ -57,7 +57,7 @@ func (s *Server) question(c *call, in *api.ExplainRequest) (*policy.Question, er
 		q.New = *in.New
 	}
 	if in.Reference != "" {
-		login, err := s.db.Login(c.ctx(), in.Reference)
+		login, err := s.storedLogin(c.ctx(), in.Reference)
 		if errors.Is(err, storage.ErrNotFound) {
 			return nil, notFound("no login has this reference: it may be older than they are kept")
 		}

@@ -1,6 +1,7 @@
 package admin
 
 import (
+	"context"
 	"encoding/json"
 	"errors"
 	"net/http"
@@ -49,7 +50,7 @@ func (s *Server) logins(c *call) error {
 
 // login is one, with everything: what the error page's reference leads to.
 func (s *Server) login(c *call) error {
-	l, err := s.db.Login(c.ctx(), c.path("reference"))
+	l, err := s.storedLogin(c.ctx(), c.path("reference"))
 	if errors.Is(err, storage.ErrNotFound) {
 		return notFound("no login has this reference, or it is past its retention")
 	}
@@ -70,6 +71,27 @@ func (s *Server) login(c *call) error {
 	out.Fix = s.fix(l)
 	return c.json(http.StatusOK, out)
 }
+
+// storedLogin reads a login. One that ended just now is still on its way to the book, from
+// whatever node: whoever comes from its error page with the reference finds it all the same.
+func (s *Server) storedLogin(ctx context.Context, reference string) (*storage.Login, error) {
+	for waited := time.Duration(0); ; waited += loginStep {
+		l, err := s.db.Login(ctx, reference)
+		if !errors.Is(err, storage.ErrNotFound) || waited >= loginWait {
+			return l, err
+		}
+		select {
+		case <-time.After(loginStep):
+		case <-ctx.Done():
+			return nil, err
+		}
+	}
+}
+
+const (
+	loginWait = 600 * time.Millisecond // logins are written five times a second
+	loginStep = 100 * time.Millisecond
+)
 
 func tellLogin(l *storage.Login) api.Login {
 	return api.Login{Reference: l.Reference, At: l.At, TookMS: l.Took.Milliseconds(), Client: l.ClientID, Provider: l.Provider, Sub: l.UserSubject,

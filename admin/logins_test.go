@@ -136,3 +136,19 @@ func TestLoginsAreFoundByWhatAPersonCanTell(t *testing.T) {
 	}
 	must(t, k.do("GET", "/logins/stats?since=2001-01-01T00:00:00Z", viewer, ""), http.StatusBadRequest)
 }
+
+// The error page is there before its login is in the book.
+func TestWhoComesAtOnceWithAReferenceFindsTheLogin(t *testing.T) {
+	k := newKit(t)
+	s, token := k.signIn("corp", "alice", nil), k.robot()
+	found := make(chan *answer)
+	go func() { found <- k.do("GET", "/logins/AAAABBBBCCCCDDDD", token, "") }()
+	must(t, k.do("GET", "/me", token, ""), http.StatusOK) // the other one is on its way
+	if err := k.db.KeepLogins(t.Context(), []storage.Login{k.refused("AAAABBBBCCCCDDDD", s)}); err != nil {
+		t.Fatal(err)
+	}
+	if a := <-found; a.StatusCode != http.StatusOK {
+		t.Errorf("%s %s", a.Status, a.body)
+	}
+	must(t, k.do("GET", "/logins/AAAABBBBCCCCEEEE", token, ""), http.StatusNotFound)
+}

@@ -35,7 +35,9 @@ func TestA16_TheAuditOfAListHasBothEntries(t *testing.T) {
 	each(t, func(t *testing.T, n *node) {
 		was := n.Current().Document.Clients[0].RedirectURIs[0]
 		const is = "https://elsewhere.example/callback"
-		n.apply(t, n.edit(func(d *directory.Document) { d.Clients[0].RedirectURIs = append([]string{is}, d.Clients[0].RedirectURIs[1:]...) }))
+		n.apply(t, n.edit(func(d *directory.Document) {
+			d.Clients[0].RedirectURIs = append([]string{is}, d.Clients[0].RedirectURIs[1:]...)
+		}))
 		rows, err := n.DB.Audit(t.Context(), 1)
 		if err != nil {
 			t.Fatal(err)
