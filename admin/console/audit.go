@@ -6,7 +6,6 @@ import (
 	"net/http"
 	"slices"
 	"strings"
-	"time"
 
 	"github.com/handstamp/handstamp/admin/api"
 	"github.com/handstamp/handstamp/broker/door"
@@ -70,7 +69,7 @@ func (c *Console) audit(v *visit) error {
 
 // exportAudit hands the filtered rows over as JSON lines, without holding them all.
 func (c *Console) exportAudit(v *visit) error {
-	door.Patient(v.w, 15*time.Minute)
+	door.Patient(v.w)
 	f := v.readFilters()
 	since, until := f.span()
 	lines, err := v.api.ExportAudit(v.ctx(), api.AuditFilter{Actor: f.Actor, Action: f.Action, Target: f.Target, Since: since, Until: until})

@@ -86,8 +86,11 @@ func KindOfPanic(p any) string {
 	return fmt.Sprintf("a %T", p)
 }
 
+// longAnswer is how long the whole audit of a large house may take.
+const longAnswer = 15 * time.Minute
+
 // Patient gives the reader of a long answer more time than the server gives to all.
-func Patient(w http.ResponseWriter, most time.Duration) {
+func Patient(w http.ResponseWriter) {
 	// A writer of this process, which has no deadline, says that it cannot.
-	_ = http.NewResponseController(w).SetWriteDeadline(time.Now().Add(most))
+	_ = http.NewResponseController(w).SetWriteDeadline(time.Now().Add(longAnswer))
 }

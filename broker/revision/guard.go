@@ -48,16 +48,17 @@ func administers(c *directory.Client) bool {
 // and on who asks. A rollback brings back secrets that were guarded when they came; what
 // they are read from, and which networks are open, may be something else by now.
 func (p *proposal) guard() error {
-	faults, was, back := p.keepIssuers(), before(p.base.Document), p.Rollback != 0
+	faults, was := p.keepIssuers(), before(p.base.Document)
 	for i := range p.document.Providers {
 		n := &p.document.Providers[i]
 		at := fmt.Sprintf("providers[%d].", i)
 		old := was.providers[n.Slug]
-		if !back {
-			faults = append(faults, p.guardSource(at+"client_secret", directory.ProviderOwner(n.Slug), n.ClientSecretSource, was))
+		faults = append(faults, p.guardSource(at+"client_secret", directory.ProviderOwner(n.Slug), n.ClientSecretSource, was))
+		goesAlong := p.Rollback != 0 // a sealed secret comes back with the connection that it was typed for
+		if directory.Reads(n.ClientSecretSource) {
+			goesAlong = p.Shell
 		}
-		reads := directory.Reads(n.ClientSecretSource)
-		if p.kept(n.ClientSecretSource) && !(p.Shell && reads) && (reads || !back) && old != nil && connection(old) != connection(n) {
+		if p.kept(n.ClientSecretSource) && !goesAlong && old != nil && connection(old) != connection(n) {
 			faults = append(faults, &Refusal{at + "client_secret", ErrRetype})
 		}
 		faults = append(faults, p.guardNetwork(at, n.AllowPrivateNetwork, old != nil && old.AllowPrivateNetwork))
@@ -67,9 +68,6 @@ func (p *proposal) guard() error {
 		at := fmt.Sprintf("clients[%d].", i)
 		old := was.clients[n.ID]
 		for j, source := range n.SecretSources {
-			if back {
-				break
-			}
 			faults = append(faults, p.guardSource(fmt.Sprintf("%ssecrets[%d]", at, j), directory.ClientOwner(n.ID), source, was))
 		}
 		faults = append(faults, p.guardNetwork(at, n.AllowPrivateNetwork, old != nil && old.AllowPrivateNetwork))
@@ -104,9 +102,9 @@ func (p *proposal) keepIssuers() (faults []error) {
 
 // guardSource: a network caller keeps the source that is there, or gives a secret. Any
 // other source would read this machine's files, or bring back a secret that was there
-// under other settings.
+// under other settings. A rollback brings back what was guarded when it came.
 func (p *proposal) guardSource(path, owner, source string, was earlier) error {
-	if p.Shell || !p.kept(source) || was.sources[owner+"\x00"+source] {
+	if p.Shell || p.Rollback != 0 || !p.kept(source) || was.sources[owner+"\x00"+source] {
 		return nil
 	}
 	return &Refusal{path, ErrReference}
