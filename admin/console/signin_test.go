@@ -11,9 +11,22 @@ func TestAnAdministratorSignsInThroughTheBroker(t *testing.T) {
 	b.page("/signed-out").has(t, "Signed out")
 	a := b.page("/")
 	a.has(t, "Erin Admin", "owner", "Overview")
-	for _, c := range b.Jar.Cookies(a.Request.URL) {
-		if strings.Contains(c.Value, "eyJ") {
-			t.Errorf("the cookie %s shows a token", c.Name)
+	// A token that shows, shows at each sign-in; sealed text has its first letters once in a hundred by chance.
+	shows := func(b *visitor) (names []string) {
+		for _, c := range b.Jar.Cookies(a.Request.URL) {
+			if strings.Contains(c.Value, "eyJ") {
+				names = append(names, c.Name)
+			}
+		}
+		return names
+	}
+	for first, i := shows(b), 0; len(first) > 0; i++ {
+		if i == 3 {
+			t.Errorf("the cookies %v show a token", first)
+			break
+		}
+		if len(shows(k.signedIn("erin", "owner"))) == 0 {
+			break
 		}
 	}
 }
